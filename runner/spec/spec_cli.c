@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "runner/spec/spec_cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner/base/cleanup.h"
+#include "runner/base/parse.h"
+#include "runner/spec/spec_option.h"
+#include "runner/spec/spec_value.h"
+
+#define NAME_MAX_LEN 32 /* more than the longest option */
+
+struct cli {
+	struct vm_spec *spec;
+	int argc;
+	char *const *argv;
+	int next; /* index of the next word */
+	const struct spec_option *used[GROUP_COUNT];
+};
+
+static const struct spec_option *find_long(const char *name, size_t len)
+{
+	for (unsigned int i = 0; i < spec_n_options; i++) {
+		const struct spec_option *o = &spec_options[i];
+
+		if (strlen(o->name) == len && !memcmp(o->name, name, len))
+			return o;
+	}
+	return NULL;
+}
+
+static const struct spec_option *find_short(char letter)
+{
+	for (unsigned int i = 0; i < spec_n_options; i++)
+		if (letter && spec_options[i].letter == letter)
+			return &spec_options[i];
+	return NULL;
+}
+
+/* Levenshtein's distance; both shorter than NAME_MAX_LEN. */
+static unsigned int distance(const char *a, size_t a_len, const char *b)
+{
+	unsigned int row[NAME_MAX_LEN + 1];
+	size_t b_len = strlen(b);
+
+	for (size_t j = 0; j <= b_len; j++)
+		row[j] = (unsigned int)j;
+	for (size_t i = 1; i <= a_len; i++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = (unsigned int)i;
+		for (size_t j = 1; j <= b_len; j++) {
+			unsigned int best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[b_len];
+}
+
+static int unknown_long(const char *name, size_t len, struct err *e)
+{
+	const struct spec_option *nearest = NULL;
+	/* First one too far; a longer name may hold more slips. */
+	unsigned int best = len < 6 ? (unsigned int)len / 3 + 2 : 4;
+
+	for (unsigned int i = 0; i < spec_n_options && len < NAME_MAX_LEN; i++) {
+		const struct spec_option *o = &spec_options[i];
+		/* The beginning of a name is as good as one slip. */
+		unsigned int d = len && !strncmp(o->name, name, len) ? 1 :
+								       distance(name, len, o->name);
+
+		if (d < best && d < strlen(o->name)) {
+			best = d;
+			nearest = o;
+		}
+	}
+	if (nearest)
+		return err_msg(e, EINVAL, "unknown option --%.*s; did you mean --%s?", (int)len,
+			       name, nearest->name);
+	return err_msg(e, EINVAL, "unknown option --%.100s; see vmrun --help", name);
+}
+
+static int apply_choice(const struct spec_option *o, void *field, const char *value, struct err *e)
+{
+	_cleanup_strbuf_ struct strbuf reason = { 0 };
+
+	strbuf_puts(&reason, "is none of");
+	for (const struct option_choice *c = o->choices; c->word; c++) {
+		if (!strcmp(c->word, value)) {
+			*(unsigned int *)field = c->value;
+			return 0;
+		}
+		strbuf_printf(&reason, "%s %s", c == o->choices ? "" : ",", c->word);
+	}
+	return spec_value_bad(value, strbuf_str(&reason), e);
+}
+
+static int apply_number(const struct spec_option *o, unsigned int *field, const char *value,
+			struct err *e)
+{
+	uint64_t number;
+
+	if (parse_uint(value, o->range.min, o->range.max, &number) < 0)
+		return err_msg(e, EINVAL, "'%.200s' is no number from %u to %u", value,
+			       o->range.min, o->range.max);
+	*field = (unsigned int)number;
+	return 0;
+}
+
+static int apply_size(uint64_t *field, const char *value, struct err *e)
+{
+	const uint64_t mib = (uint64_t)1 << 20;
+	uint64_t size;
+
+	if (parse_size(value, &size) < 0 || size > UINT64_MAX - mib)
+		return spec_value_bad(value,
+				      "is no size; give a number with k, m, g or t, such as 512m",
+				      e);
+	/* Machines come in whole MiB; at least what was asked for. */
+	*field = (size + mib - 1) / mib * mib;
+	return 0;
+}
+
+static int apply_duration(uint64_t *field, const char *value, struct err *e)
+{
+	if (parse_duration(value, field) < 0)
+		return spec_value_bad(value,
+				      "is no duration from 1ms to 1000 days; give seconds or a "
+				      "number with ms, s, m or h, such as 90 or 1.5h",
+				      e);
+	return 0;
+}
+
+static int apply_text(const struct spec_option *o, char **field, const char *value, struct err *e)
+{
+	char *copy;
+	int r = o->check(value, e);
+
+	if (r < 0)
+		return r;
+	copy = strdup(value);
+	if (!copy)
+		return err_oom(e);
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static int apply_value(struct vm_spec *spec, const struct spec_option *o, const char *value,
+		       struct err *e)
+{
+	void *field = (char *)spec + o->offset;
+
+	switch (o->type) {
+	case OPTION_FLAG:
+		*(bool *)field = true;
+		return 0;
+	case OPTION_ENUM:
+		*(unsigned int *)field = o->value;
+		return 0;
+	case OPTION_CHOICE:
+		return apply_choice(o, field, value, e);
+	case OPTION_NUMBER:
+		return apply_number(o, field, value, e);
+	case OPTION_SIZE:
+		return apply_size(field, value, e);
+	case OPTION_DURATION:
+		return apply_duration(field, value, e);
+	case OPTION_TEXT:
+		return apply_text(o, field, value, e);
+	case OPTION_PARSE:
+		return o->parse(spec, value, e);
+	}
+	return -EINVAL;
+}
+
+/* @value: NULL where the option takes none. */
+static int apply(struct cli *cli, const struct spec_option *o, const char *value, struct err *e)
+{
+	const struct spec_option **used = &cli->used[o->group];
+
+	if (o->group != GROUP_NONE && *used && *used != o)
+		return err_msg(e, EINVAL, "--%s and --%s exclude each other", (*used)->name,
+			       o->name);
+	*used = o;
+	if (apply_value(cli->spec, o, value, e) < 0)
+		return err_prefix(e, "--%s", o->name);
+	cli->spec->set |= o->set;
+	return 0;
+}
+
+/* The next word is the value of @o. */
+static int apply_next(struct cli *cli, const struct spec_option *o, struct err *e)
+{
+	if (cli->next >= cli->argc)
+		return err_msg(e, EINVAL, "--%s needs a value; see vmrun --help", o->name);
+	return apply(cli, o, cli->argv[cli->next++], e);
+}
+
+/* @word: without its "--". */
+static int parse_long(struct cli *cli, const char *word, struct err *e)
+{
+	size_t len = strcspn(word, "=");
+	const char *value = word[len] ? word + len + 1 : NULL;
+	const struct spec_option *o = find_long(word, len);
+
+	if (!o)
+		return unknown_long(word, len, e);
+	if (!spec_option_takes_value(o)) {
+		if (value)
+			return err_msg(e, EINVAL, "--%s takes no value", o->name);
+		return apply(cli, o, NULL, e);
+	}
+	return value ? apply(cli, o, value, e) : apply_next(cli, o, e);
+}
+
+/* @word: without its "-". Flags, and perhaps, at the end, an option with a value. */
+static int parse_short(struct cli *cli, const char *word, struct err *e)
+{
+	for (; *word; word++) {
+		const struct spec_option *o = find_short(*word);
+		int r;
+
+		if (!o)
+			return err_msg(e, EINVAL, "unknown option -%c; see vmrun --help", *word);
+		if (spec_option_takes_value(o))
+			return word[1] ? apply(cli, o, word + 1, e) : apply_next(cli, o, e);
+		r = apply(cli, o, NULL, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What stands behind the options. */
+static int parse_operands(struct cli *cli, struct err *e)
+{
+	struct vm_spec *spec = cli->spec;
+
+	if (cli->next >= cli->argc)
+		return err_msg(e, EINVAL, "no ROOT directory given; usage: " SPEC_USAGE);
+	if (!*cli->argv[cli->next])
+		return err_msg(e, EINVAL, "ROOT is empty; usage: " SPEC_USAGE);
+	spec->root = strdup(cli->argv[cli->next++]);
+	if (!spec->root)
+		return err_oom(e);
+	if (cli->next < cli->argc && !strcmp(cli->argv[cli->next], "--"))
+		cli->next++;
+	while (cli->next < cli->argc)
+		strvec_add(&spec->command, cli->argv[cli->next++]);
+	return spec->command.failed ? err_oom(e) : 0;
+}
+
+int spec_cli_parse(struct vm_spec *spec, int argc, char *const argv[], struct err *e)
+{
+	struct cli cli = { .spec = spec, .argc = argc, .argv = argv, .next = 1 };
+
+	while (cli.next < argc) {
+		const char *word = argv[cli.next];
+		int r;
+
+		if (word[0] != '-' || !word[1])
+			break;
+		cli.next++;
+		if (!strcmp(word, "--"))
+			break;
+		r = word[1] == '-' ? parse_long(&cli, word + 2, e) : parse_short(&cli, word + 1, e);
+		if (r < 0)
+			return r;
+		if (spec->help || spec->version)
+			return 0;
+	}
+	return parse_operands(&cli, e);
+}
