@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "runner/host/host_facts.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runner/base/cleanup.h"
+
+#define QEMU_NAME "qemu-system-x86_64"
+
+/* The absolute path, without symlinks, of an executable regular file. */
+static bool usable_program(const char *path, char *ret, size_t size)
+{
+	char real[PATH_MAX];
+	struct stat st;
+
+	if (!realpath(path, real) || stat(real, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    access(real, X_OK) < 0 || strlen(real) >= size)
+		return false;
+	strcpy(ret, real);
+	return true;
+}
+
+static int find_qemu(char *ret, size_t size, struct err *e)
+{
+	const char *own = getenv("VMRUN_QEMU"), *path = getenv("PATH");
+	char search[PATH_MAX * 2], candidate[PATH_MAX];
+	char *save = NULL;
+
+	if (own && *own) {
+		if (usable_program(own, ret, size))
+			return 0;
+		return err_msg(e, ENOENT, "VMRUN_QEMU is '%s', which is no program; unset it", own);
+	}
+	snprintf(search, sizeof(search), "%s:/usr/bin:/usr/local/bin:/usr/libexec", path ? path : "");
+	for (char *dir = strtok_r(search, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+		snprintf(candidate, sizeof(candidate), "%s/" QEMU_NAME, dir);
+		if (dir[0] == '/' && usable_program(candidate, ret, size))
+			return 0;
+	}
+	return err_msg(e, ENOENT,
+		       QEMU_NAME " not found; install it (Debian, Ubuntu: qemu-system-x86; Fedora: "
+				 "qemu-system-x86-core; Arch: qemu-system-x86)");
+}
+
+static void find_cache_dir(uint32_t uid, char *ret, size_t size)
+{
+	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	int len;
+
+	if (!home || home[0] != '/') {
+		struct passwd *pw = getpwuid(uid);
+
+		home = pw ? pw->pw_dir : NULL;
+	}
+	if (xdg && xdg[0] == '/')
+		len = snprintf(ret, size, "%s/vmrun", xdg);
+	else if (home && home[0] == '/')
+		len = snprintf(ret, size, "%s/.cache/vmrun", home);
+	else
+		len = -1;
+	if (len < 0 || (size_t)len >= size)
+		ret[0] = '\0';
+}
+
+int host_facts_collect(struct host_facts *ret, struct err *e)
+{
+	struct host_facts f = { .uid = geteuid(), .gid = getegid() };
+	cpu_set_t set;
+	int r;
+
+	r = subid_load(f.uid, &f.subuids, &f.subgids, e);
+	if (r < 0)
+		return r;
+	r = find_qemu(f.qemu, sizeof(f.qemu), e);
+	if (r < 0)
+		return r;
+	f.cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned int)CPU_COUNT(&set) : 1;
+	f.memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	find_cache_dir(f.uid, f.cache_dir, sizeof(f.cache_dir));
+	f.kvm = kvm_probe(f.cache_dir, f.qemu, &f.kvm_by_group);
+	*ret = f;
+	return 0;
+}
