@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
+#include "runner/plan/parts.h"
+#include "runner/proto/proto.h"
+
+static void add(struct strvec *v, const char *option, const char *value)
+{
+	strvec_add(v, option);
+	strvec_add(v, value);
+}
+
+static void add_netdev(const struct vm_plan *plan, struct strvec *v)
+{
+	struct strbuf b = { 0 };
+
+	if (plan->network == NET_NONE) {
+		/*
+		 * The device is always there (one machine shape), and what it is
+		 * wired to lives in an empty network namespace.
+		 */
+		add(v, "-netdev", "user,id=net0,ipv6=off,restrict=on");
+		return;
+	}
+	strbuf_puts(&b, "user,id=net0,ipv6=off");
+	for (unsigned int i = 0; i < plan->in.spec->n_ports; i++) {
+		const struct port_forward *p = &plan->in.spec->ports[i];
+
+		strbuf_printf(&b, ",hostfwd=%s:%s:%" PRIu16 "-:%" PRIu16, p->udp ? "udp" : "tcp",
+			      p->host_ip, p->host_port, p->guest_port);
+	}
+	add(v, "-netdev", strbuf_str(&b));
+	if (b.failed)
+		v->failed = true;
+	strbuf_free(&b);
+}
+
+static void add_export(struct strvec *v, const char *tag, const char *dir)
+{
+	strvec_add(v, "-fsdev");
+	strvec_addf(v, "local,id=%s,path=%s,security_model=passthrough,multidevs=remap", tag, dir);
+	strvec_add(v, "-device");
+	strvec_addf(v, "virtio-9p-pci,fsdev=%s,mount_tag=%s", tag, tag);
+}
+
+void plan_qemu_argv(const struct vm_plan *plan, struct strvec *v)
+{
+	const struct vm_spec *spec = plan->in.spec;
+
+	strvec_add(v, plan->in.facts->qemu);
+	strvec_add(v, "-nodefaults");
+	strvec_add(v, "-no-user-config");
+	strvec_add(v, "-no-reboot");
+	add(v, "-display", "none");
+	add(v, "-sandbox",
+	    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+	if (spec->name) {
+		strvec_add(v, "-name");
+		strvec_addf(v, "guest=%s", spec->name);
+	}
+	add(v, "-machine", "q35,usb=off,sata=off,smbus=off,vmport=off");
+	add(v, "-accel", plan->in.accel == ACCEL_KVM ? "kvm" : "tcg");
+	add(v, "-cpu", plan->in.accel == ACCEL_KVM ? "host" : "max");
+	strvec_add(v, "-m");
+	strvec_addf(v, "size=%" PRIu64 "M", spec->memory >> 20);
+	strvec_add(v, "-smp");
+	strvec_addf(v, "%u", plan->cpus);
+
+	strvec_add(v, "-kernel");
+	strvec_addf(v, "/proc/self/fd/%d", VM_FD_KERNEL);
+	strvec_add(v, "-initrd");
+	strvec_addf(v, "/proc/self/fd/%d", VM_FD_INITRD);
+	add(v, "-append", plan->cmdline);
+
+	strvec_add(v, "-chardev");
+	strvec_addf(v, "socket,id=console,fd=%d", VM_FD_CONSOLE);
+	add(v, "-device", "isa-serial,chardev=console");
+	strvec_add(v, "-chardev");
+	strvec_addf(v, "socket,id=agent,fd=%d", VM_FD_AGENT);
+	add(v, "-device", "virtio-serial-pci,id=serial,max_ports=2");
+	add(v, "-device", "virtserialport,bus=serial.0,nr=1,chardev=agent,name=" PROTO_PORT_NAME);
+	add(v, "-object", "rng-builtin,id=rng");
+	add(v, "-device", "virtio-rng-pci,rng=rng");
+	add(v, "-device", "vmgenid,guid=auto");
+	add_export(v, PROTO_TAG_ROOT, JAIL_ROOT_DIR);
+	add_export(v, PROTO_TAG_VOLUMES, JAIL_VOLUMES_DIR);
+	add_netdev(plan, v);
+	/* No option ROM: nothing boots from this network. */
+	add(v, "-device", "virtio-net-pci,netdev=net0,romfile=");
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "runner/plan/vm_plan.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner/plan/parts.h"
+
+/*
+ * Emulated guests of a loaded machine were seen to take 40 s to start; one that
+ * KVM cannot run shows nothing, ever, and "auto" has TCG to fall back to.
+ */
+#define DEADLINE_MS 120000
+#define DEADLINE_KVM_TRIAL_MS 15000
+
+enum net_mode plan_network(const struct vm_spec *spec)
+{
+	return spec->network == NET_NONE ? NET_NONE : NET_USER;
+}
+
+enum plan_lock plan_lock(const struct vm_spec *spec)
+{
+	if (spec->shared)
+		return LOCK_TOLERANT;
+	return spec->root_mode == ROOT_RW ? LOCK_WRITER : LOCK_READERS;
+}
+
+/* "loose" assumes that nobody else writes: only the lock makes that so. */
+static enum cache_policy root_cache(const struct vm_spec *spec)
+{
+	if (spec->cache != CACHE_AUTO)
+		return spec->cache;
+	return plan_lock(spec) == LOCK_READERS ? CACHE_LOOSE : CACHE_MMAP;
+}
+
+void plan_hostname(const struct plan_input *in, char *buf, size_t size)
+{
+	const char *base = strrchr(in->base_path, '/');
+	const char *from = in->spec->hostname ? in->spec->hostname :
+			   in->spec->name     ? in->spec->name :
+						(base ? base + 1 : in->base_path);
+	size_t n = 0;
+
+	for (; *from && n + 1 < size; from++) {
+		unsigned char c = (unsigned char)*from;
+
+		if (isalnum(c) || (n > 0 && (c == '.' || c == '-')))
+			buf[n++] = (char)c;
+		else if (n > 0 && buf[n - 1] != '-')
+			buf[n++] = '-';
+	}
+	while (n > 0 && !isalnum((unsigned char)buf[n - 1]))
+		n--;
+	buf[n] = '\0';
+	if (n == 0)
+		snprintf(buf, size, "vmrun");
+}
+
+static int check_host(const struct plan_input *in, struct err *e)
+{
+	if (in->spec->memory > in->facts->memory)
+		return err_msg(e, EINVAL,
+			       "--memory asks for %llu MiB and this host has %llu; ask for less",
+			       (unsigned long long)in->spec->memory >> 20,
+			       (unsigned long long)in->facts->memory >> 20);
+	return 0;
+}
+
+int vm_plan_make(const struct plan_input *in, struct vm_plan *ret, struct err *e)
+{
+	const struct vm_spec *spec = in->spec;
+	struct vm_plan p = {
+		.in = *in,
+		.network = plan_network(spec),
+		.root_cache = root_cache(spec),
+		.volume_cache = spec->cache == CACHE_AUTO ? CACHE_MMAP : spec->cache,
+		.lock = plan_lock(spec),
+	};
+	int r = check_host(in, e);
+
+	if (r < 0)
+		return r;
+	p.cpus = spec->cpus ? spec->cpus : in->accel == ACCEL_KVM ? in->facts->cpus : 1;
+	p.start_deadline_ms = in->accel == ACCEL_KVM && spec->accel == ACCEL_AUTO ?
+				      DEADLINE_KVM_TRIAL_MS :
+				      DEADLINE_MS;
+	plan_hostname(in, p.hostname, sizeof(p.hostname));
+	p.cmdline = plan_kcmdline(in);
+	if (!p.cmdline)
+		return err_oom(e);
+	plan_qemu_argv(&p, &p.qemu_argv);
+	if (p.qemu_argv.failed) {
+		vm_plan_free(&p);
+		return err_oom(e);
+	}
+	*ret = p;
+	return 0;
+}
+
+void vm_plan_free(struct vm_plan *plan)
+{
+	free(plan->cmdline);
+	strvec_free(&plan->qemu_argv);
+	*plan = (struct vm_plan){ 0 };
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What will be done: complete, constant once made, printable (--dry-run prints
+ * it). Made from what was asked (vm_spec) and what exists (host_facts, and
+ * base_report from inside the base). Pure: vm_plan_make() touches nothing.
+ */
+#ifndef VMRUN_PLAN_VM_PLAN_H
+#define VMRUN_PLAN_VM_PLAN_H
+
+#include "runner/base/err.h"
+#include "runner/base/strbuf.h"
+#include "runner/host/host_facts.h"
+#include "runner/plan/idmap.h"
+#include "runner/spec/vm_spec.h"
+
+/*
+ * Descriptors that QEMU inherits, at fixed numbers, so that its command line
+ * does not depend on the run.
+ */
+enum vm_fd {
+	VM_FD_AGENT = 3,   /* stream socket: the agent's port */
+	VM_FD_CONSOLE = 4, /* stream socket: the guest's serial console */
+	VM_FD_KERNEL = 5,  /* read-only: vmlinux or bzImage */
+	VM_FD_INITRD = 6,  /* read-only: initramfs */
+	VM_FD_END = 7
+};
+
+/* Paths inside the jail. */
+#define JAIL_ROOT_DIR "/vm/root"
+#define JAIL_VOLUMES_DIR "/vm/volumes"
+
+enum plan_lock { LOCK_READERS, LOCK_WRITER, LOCK_TOLERANT };
+
+/* What was found inside the base, from within its user namespace. */
+struct base_report {
+	char kernel_version[128];
+	char kernel_path[512];	   /* for people: below the base, or the host path of -k */
+	uint8_t kernel_digest[32]; /* SHA-256 of the image as found */
+	bool pvh;		   /* boots as an ELF vmlinux by PVH, else as bzImage */
+	uint64_t initramfs_size;   /* bytes */
+};
+
+struct plan_input {
+	const struct vm_spec *spec;
+	const struct host_facts *facts;
+	const char *base_path; /* absolute */
+	const struct idmap_choice *idmap;
+	const struct base_report *report;
+	enum accel accel; /* KVM or TCG, never AUTO: one attempt is one plan */
+};
+
+struct vm_plan {
+	struct plan_input in; /* borrowed: outlives the plan */
+	enum net_mode network; /* NONE or USER */
+	enum cache_policy root_cache;
+	enum cache_policy volume_cache;
+	enum plan_lock lock;
+	unsigned int cpus;
+	char hostname[65];
+	char *cmdline;		    /* of the kernel */
+	struct strvec qemu_argv;    /* argv[0] is the path of QEMU */
+	uint64_t start_deadline_ms; /* from the start to the agent's HELLO */
+};
+
+/** vm_plan_make() - decide everything. Return: 0 or -errno. */
+int vm_plan_make(const struct plan_input *in, struct vm_plan *ret, struct err *e);
+void vm_plan_free(struct vm_plan *plan);
+
+/** vm_plan_print() - the text of --dry-run. */
+void vm_plan_print(const struct vm_plan *plan, struct strbuf *out);
+
+/** plan_network() - what "auto" means: also needed before the plan is made. */
+enum net_mode plan_network(const struct vm_spec *spec);
+
+/** plan_lock() - how a run locks the base: needed before the plan is made. */
+enum plan_lock plan_lock(const struct vm_spec *spec);
+
+#endif
