@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMRUN_INITRAMFS_BUILD_H
+#define VMRUN_INITRAMFS_BUILD_H
+
+#include "runner/base/err.h"
+#include "runner/base/strbuf.h"
+
+/* The static vmrun-init, embedded at link time (guest_blob.S). */
+extern const unsigned char vmrun_init_start[], vmrun_init_end[];
+
+/**
+ * initramfs_build() - the whole initramfs in memory.
+ * @modules_fd: O_PATH directory with modules.dep, or -1: every module is built
+ *	into the kernel (--modules=none).
+ * @init, @init_len: the program that becomes /init.
+ * @ret: the archive; strbuf_free() it.
+ *
+ * Holds /init, /dev/console (5:1), /modules (one path a line, load order) and
+ * the unpacked modules under /lib/. Modules are decompressed here, so the guest
+ * need not. Return: 0 or -errno.
+ */
+int initramfs_build(int modules_fd, const void *init, size_t init_len, struct strbuf *ret,
+		    struct err *e);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Decompression through libarchive, loaded when first needed: linked, it and
+ * its dependencies (libxml2, ICU) cost every start of vmrun 2 ms, and only the
+ * jailed builder needs it, on a cache miss or for compressed modules.
+ */
+#ifndef VMRUN_INITRAMFS_DECOMPRESS_H
+#define VMRUN_INITRAMFS_DECOMPRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runner/base/err.h"
+
+/*
+ * Gets decompressed bytes in order. A negative return (-errno) stops, is what
+ * decompress() returns, and is the sink's to explain.
+ */
+typedef int (*decompress_sink)(void *ctx, const void *data, size_t len);
+
+/**
+ * decompress() - one compressed stream (gzip, xz, lzma, zstd, lz4 in either
+ * framing, bzip2), with nothing behind it: xz and zstd refuse that.
+ * @max: bytes of output after which it stops with -EFBIG.
+ *
+ * Checksums are verified where libarchive does: not gzip's. A stream of nothing
+ * counts as cut. Return: 0; -ENOTSUP for an unknown format; -EBADMSG for corrupt
+ * or cut input; -ELIBACC where the host has no libarchive.
+ */
+int decompress(const void *data, size_t len, uint64_t max, decompress_sink sink, void *ctx,
+	       struct err *e);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The steps that vmrun-init takes, in the order in which init.c takes them.
+ */
+#ifndef VMRUN_GUEST_GUEST_H
+#define VMRUN_GUEST_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "initramfs/guest/conf.h"
+#include "initramfs/guest/fail.h"
+#include "initramfs/guest/link.h"
+
+/* modules.c */
+
+/**
+ * modules_load() - load the modules that /modules lists, then free their memory.
+ *
+ * One that does not load is reported on the console: whether the guest can do
+ * without it shows later.
+ */
+void modules_load(void);
+
+/* port.c */
+
+/**
+ * port_open() - wait for the agent port to appear and open it, non-blocking.
+ *
+ * Must run before modules_load()'s effects could be missed: see port_listen().
+ * Return: 0; -ETIMEDOUT if it does not appear; other -errno.
+ */
+int port_open(int uevents, int *ret_fd);
+
+/** port_listen() - start to collect the kernel's device events. Return: fd or -errno. */
+int port_listen(void);
+
+/* entropy.c */
+
+/** entropy_add() - mix @len bytes into the kernel's generator, and have it used now. */
+int entropy_add(const void *seed, size_t len, struct fail *f);
+/** clock_set() - set the wall clock, nanoseconds since the epoch. */
+int clock_set(uint64_t ns, struct fail *f);
+
+/* root.c */
+
+/** root_early() - /dev, /proc and /sys of the initramfs itself, as far as they go. */
+void root_early(void);
+
+/**
+ * root_enter() - mount the root file system and the volumes' device, and change
+ * into the root.
+ * @ret_initramfs: O_PATH of the initramfs left behind, where private files and
+ *	the volumes (below ROOT_VOLUMES) are still reached.
+ */
+int root_enter(const struct conf *c, int *ret_initramfs, struct fail *f);
+
+#define ROOT_VOLUMES "volumes"
+
+/* mounts.c */
+
+/** mounts_api() - /proc, /sys, /dev and the rest that a system expects. */
+int mounts_api(struct fail *f);
+
+/* place.c */
+
+/**
+ * place_dir(), place_file() - make sure that there is something to mount over.
+ *
+ * What is missing is made, and its removal at the end noted. Return: 0 or -errno.
+ */
+int place_dir(const char *path);
+int place_file(const char *path);
+
+/**
+ * place_bind() - mount @src (relative to @dfd) and all below it over @dst.
+ *
+ * Return: 0 or -errno.
+ */
+int place_bind(int dfd, const char *src, const char *dst);
+
+/** place_undo() - unmount and remove what the above made, if it is still empty. */
+void place_undo(void);
+
+/* etc.c */
+
+/** etc_mount() - the run's own resolv.conf and hosts over the base's. Warns at most. */
+void etc_mount(const struct conf *c, int initramfs);
+
+/* volumes.c */
+int volumes_mount(const struct conf *c, int initramfs, struct fail *f);
+
+/* net.c */
+
+/** net_up() - lo, and with @network eth0 and its route. Warns at most. */
+void net_up(bool network);
+
+/* exec.c */
+
+struct command {
+	pid_t pid;
+	int in;	   /* write end, or the pty's master */
+	int out;   /* read end, or another descriptor of the master */
+	int err;   /* read end, or -1 */
+	int slave; /* of the pty, held so that it hangs up when we say; or -1 */
+};
+
+/**
+ * exec_start() - start the command, or the login shell, as @c says.
+ *
+ * The descriptors are non-blocking. Return: 0 once execve() succeeded in the
+ * child; -errno and @f, its code 126 or 127 where execve() failed.
+ */
+int exec_start(const struct conf *c, struct command *ret, struct fail *f);
+
+/* agent.c */
+
+/** agent_configure() - receive CONF frames until RUN. */
+int agent_configure(struct link *l, struct conf *c, struct fail *f);
+
+/**
+ * agent_run() - relay between host and command until it has ended, every other
+ * process is dead, and all output is on its way.
+ * @cmd: its descriptors are closed at the return.
+ * @ret_status: of waitpid().
+ */
+int agent_run(struct link *l, struct command *cmd, int *ret_status, struct fail *f);
+
+#endif

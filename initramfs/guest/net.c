@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The addresses are those that QEMU's user network gives out by DHCP; they are
+ * fixed, so nobody need wait for DHCP.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "initramfs/guest/guest.h"
+#include "initramfs/guest/report.h"
+
+#define IFACE "eth0"
+#define ADDRESS "10.0.2.15"
+#define NETMASK "255.255.255.0"
+#define ROUTER "10.0.2.2"
+/* The driver's module is loaded long before; the device may lag behind. */
+#define IFACE_TRIES 100
+#define IFACE_PAUSE_NS 20000000
+
+static void set_address(struct sockaddr *sa, const char *address)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	inet_pton(AF_INET, address, &in.sin_addr);
+	memcpy(sa, &in, sizeof(*sa));
+}
+
+static int iface_up(int sock, const char *name)
+{
+	struct ifreq req = { 0 };
+
+	strncpy(req.ifr_name, name, IFNAMSIZ - 1);
+	if (ioctl(sock, SIOCGIFFLAGS, &req) < 0)
+		return -errno;
+	req.ifr_flags |= IFF_UP | IFF_RUNNING;
+	return ioctl(sock, SIOCSIFFLAGS, &req) < 0 ? -errno : 0;
+}
+
+static int iface_wait(int sock)
+{
+	struct timespec pause = { .tv_nsec = IFACE_PAUSE_NS };
+	struct ifreq req = { .ifr_name = IFACE };
+
+	for (int i = 0; i < IFACE_TRIES; i++) {
+		if (ioctl(sock, SIOCGIFINDEX, &req) == 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return -errno;
+}
+
+static int iface_address(int sock)
+{
+	struct ifreq address = { .ifr_name = IFACE }, mask = { .ifr_name = IFACE };
+
+	set_address(&address.ifr_addr, ADDRESS);
+	set_address(&mask.ifr_netmask, NETMASK);
+	if (ioctl(sock, SIOCSIFADDR, &address) < 0 || ioctl(sock, SIOCSIFNETMASK, &mask) < 0)
+		return -errno;
+	return iface_up(sock, IFACE);
+}
+
+static int route_add(int sock)
+{
+	struct rtentry route = { .rt_flags = RTF_UP | RTF_GATEWAY };
+
+	set_address(&route.rt_dst, "0.0.0.0");
+	set_address(&route.rt_genmask, "0.0.0.0");
+	set_address(&route.rt_gateway, ROUTER);
+	return ioctl(sock, SIOCADDRT, &route) < 0 ? -errno : 0;
+}
+
+static void eth_up(int sock)
+{
+	int r = iface_wait(sock);
+
+	if (r < 0) {
+		report_warn("the guest has no network interface; its kernel may lack virtio_net");
+		return;
+	}
+	r = iface_address(sock);
+	if (r == 0)
+		r = route_add(sock);
+	if (r < 0)
+		report_warn("cannot set up the guest's network: %s", strerror(-r));
+}
+
+void net_up(bool network)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int r = sock < 0 ? -errno : iface_up(sock, "lo");
+
+	if (r < 0)
+		report_warn("cannot bring up the guest's lo: %s", strerror(-r));
+	if (network && sock >= 0)
+		eth_up(sock);
+	if (sock >= 0)
+		close(sock);
+}
