@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages between vmrun and PID 1 of its jail, over a SOCK_SEQPACKET pair: one
+ * packet a message, with at most one descriptor.
+ *
+ *	PID 1: KERNEL    here is the kernel's digest; have you got it unpacked?
+ *	vmrun: CACHED    yes: descriptor, read-only     | MAKE: no, unpack it here
+ *	PID 1: MADE      done (answered by CACHED)      | UNMADE: it has no payload
+ *	PID 1: REPORT    what was found; may I go on?
+ *	vmrun: GO
+ *	PID 1: RUNNING   QEMU was executed
+ *	PID 1: ENDED     QEMU's wait status
+ *	PID 1: ERROR     instead of any of its messages; it is gone then
+ *
+ * The digest is sent before the image is parsed, so that an image that takes
+ * over its parser has still to be cached under its own name.
+ */
+#ifndef VMRUN_VM_CHANNEL_H
+#define VMRUN_VM_CHANNEL_H
+
+#include "runner/base/err.h"
+#include "runner/plan/vm_plan.h"
+
+enum channel_kind {
+	CHANNEL_KERNEL = 1,
+	CHANNEL_CACHED,
+	CHANNEL_MAKE,
+	CHANNEL_MADE,
+	CHANNEL_UNMADE,
+	CHANNEL_REPORT,
+	CHANNEL_GO,
+	CHANNEL_RUNNING,
+	CHANNEL_ENDED,
+	CHANNEL_ERROR
+};
+
+struct channel_msg {
+	enum channel_kind kind;
+	union {
+		struct base_report report; /* KERNEL (digest and names), REPORT */
+		int status;		   /* ENDED */
+		struct err err;		   /* ERROR */
+	};
+};
+
+/** channel_send() - @fd: -1, or a descriptor to send along (not closed). */
+int channel_send(int channel, const struct channel_msg *msg, int fd);
+
+/**
+ * channel_recv() - @ret_fd: NULL, or where a descriptor goes (-1 for none).
+ *
+ * Return: 0, -EPIPE when the peer is gone, -EPROTO for a packet of a wrong size
+ * or kind, other -errno.
+ */
+int channel_recv(int channel, struct channel_msg *ret, int *ret_fd);
+
+#endif

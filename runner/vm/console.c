@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "runner/vm/console.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "runner/base/err.h"
+
+void console_free(struct console *c)
+{
+	strbuf_free(&c->tail);
+}
+
+void console_feed(struct console *c, const char *data, size_t len)
+{
+	/* Cut in bulk, not at every byte: a flooding guest must not cost much. */
+	if (c->tail.len + len > 2 * CONSOLE_KEEP && c->tail.len > CONSOLE_KEEP)
+		strbuf_consume(&c->tail, c->tail.len - CONSOLE_KEEP);
+	strbuf_add(&c->tail, data, len);
+}
+
+/* Where @what begins for the last time; NULL if it does not. */
+static const char *find_last(const struct console *c, const char *what)
+{
+	const char *end = c->tail.data + c->tail.len, *found = NULL, *p = c->tail.data;
+
+	while (p && (p = memmem(p, (size_t)(end - p), what, strlen(what)))) {
+		found = p;
+		p += strlen(what);
+	}
+	return found;
+}
+
+static size_t line_len(const struct console *c, const char *p)
+{
+	const char *end = c->tail.data + c->tail.len, *start = p;
+
+	while (p < end && *p && *p != '\n' && *p != '\r')
+		p++;
+	return (size_t)(p - start);
+}
+
+bool console_line(const struct console *c, const char *what, char *buf, size_t size)
+{
+	const char *found = find_last(c, what);
+
+	if (!found)
+		return false;
+	snprintf(buf, size, "%.*s", (int)line_len(c, found), found);
+	text_sanitize(buf);
+	return true;
+}
+
+void console_clean(const char *data, size_t len, struct strbuf *out)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char ch = (unsigned char)data[i];
+
+		if (ch == '\r')
+			continue;
+		if ((ch < 0x20 && ch != '\n' && ch != '\t') || ch == 0x7f)
+			ch = '?';
+		strbuf_putc(out, (char)ch);
+	}
+}
+
+void console_tail(const struct console *c, unsigned int lines, struct strbuf *out)
+{
+	const char *panic = find_last(c, CONSOLE_PANIC), *start, *p;
+	struct strbuf clean = { 0 };
+	size_t len = c->tail.len;
+
+	if (panic)
+		len = (size_t)(panic - c->tail.data) + line_len(c, panic);
+	console_clean(strbuf_str(&c->tail), len, &clean);
+	while (clean.len && clean.data[clean.len - 1] == '\n')
+		clean.data[--clean.len] = '\0';
+	start = strbuf_str(&clean);
+	for (p = start + clean.len; p > start; p--)
+		if (p[-1] == '\n' && --lines == 0)
+			break;
+	for (; *p; p += len) {
+		len = strcspn(p, "\n");
+		strbuf_printf(out, "  %.*s\n", (int)len, p);
+		if (p[len] == '\n')
+			len++;
+	}
+	strbuf_free(&clean);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "runner/vm/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runner/base/cleanup.h"
+#include "runner/base/fs.h"
+#include "runner/host/kernel_find.h"
+#include "runner/jail/jail.h"
+#include "runner/vm/channel.h"
+#include "runner/vm/jail_main.h"
+#include "runner/vm/kcache.h"
+
+static int open_volume(const struct volume *v, unsigned int index, struct jail *jail,
+		       struct err *e)
+{
+	_cleanup_close_ int fd = open(v->src, O_PATH | O_CLOEXEC);
+	char target[64];
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return err_msg(e, ENOENT, "-v: '%s' does not exist; make it first", v->src);
+	if (fd < 0)
+		return err_errno(e, errno, "-v: cannot open '%s'", v->src);
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, errno, "-v: cannot stat '%s'", v->src);
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return err_msg(e, EINVAL, "-v: '%s' is neither a directory nor a regular file",
+			       v->src);
+	snprintf(target, sizeof(target), JAIL_VOLUMES_DIR "/%u", index);
+	return jail_add_bind(jail, fd, target, v->read_only, e);
+}
+
+/* Everything that is opened on the caller's own rights, before the jail. */
+static int open_inputs(struct jail_main *m, struct err *e)
+{
+	const struct vm_spec *spec = m->in->spec;
+	int r;
+
+	r = jail_add_bind(&m->jail, m->in->base->fd, JAIL_ROOT_DIR, spec->root_mode != ROOT_RW, e);
+	for (unsigned int i = 0; r == 0 && i < spec->n_volumes; i++)
+		r = open_volume(&spec->volumes[i], i, &m->jail, e);
+	if (r == 0 && spec->kernel) {
+		r = fs_open_host_file(spec->kernel, KERNEL_IMAGE_MAX, &m->kernel_fd);
+		if (r < 0)
+			r = err_errno(e, -r, "-k: cannot open '%s'", spec->kernel);
+	}
+	if (r == 0 && spec->modules && strcmp(spec->modules, "none")) {
+		m->modules_fd = open(spec->modules, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (m->modules_fd < 0)
+			r = err_errno(e, errno, "--modules: cannot open '%s'", spec->modules);
+	}
+	return r;
+}
+
+static int make_pair(int type, int *ret_ours, int *ret_theirs, struct err *e)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_errno(e, errno, "cannot make a socket pair");
+	*ret_ours = pair[0];
+	*ret_theirs = pair[1];
+	return 0;
+}
+
+static int make_channels(struct vm_launch *launch, struct jail_main *m, struct err *e)
+{
+	int pipefd[2], r;
+
+	r = make_pair(SOCK_SEQPACKET, &launch->channel, &m->channel, e);
+	if (r == 0)
+		r = make_pair(SOCK_STREAM, &launch->agent, &m->agent, e);
+	if (r == 0)
+		r = make_pair(SOCK_STREAM, &launch->console, &m->console, e);
+	if (r < 0)
+		return r;
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_errno(e, errno, "cannot make a pipe");
+	launch->stderr_fd = pipefd[0];
+	m->stderr_fd = pipefd[1];
+	return 0;
+}
+
+/* The next message of the jail, unless a signal comes first. */
+static int wait_message(const struct launch_input *in, struct vm_launch *launch,
+			struct channel_msg *msg, struct err *e)
+{
+	struct pollfd fds[] = { { .fd = launch->channel, .events = POLLIN },
+				{ .fd = in->signal_fd, .events = POLLIN } };
+	struct signalfd_siginfo info;
+	int r;
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return err_errno(e, errno, "cannot wait for the jail");
+		if (fds[1].revents & POLLIN && read(in->signal_fd, &info, sizeof(info)) > 0 &&
+		    info.ssi_signo != SIGWINCH) {
+			launch->signal = (int)info.ssi_signo;
+			return err_msg(e, EINTR, "interrupted");
+		}
+		if (fds[0].revents)
+			break;
+	}
+	r = channel_recv(launch->channel, msg, NULL);
+	if (r < 0)
+		return err_msg(e, -r, "the jail died at its start");
+	if (msg->kind == CHANNEL_ERROR) {
+		*e = msg->err;
+		return -e->errnum;
+	}
+	return 0;
+}
+
+/* KERNEL: from the cache, or a place to unpack it to and later a name for it. */
+static int serve_kernel(const struct launch_input *in, struct vm_launch *launch,
+			const struct channel_msg *asked, int *making_fd, struct err *e)
+{
+	struct channel_msg reply = { .kind = CHANNEL_CACHED };
+	_cleanup_close_ int fd = -1;
+	int r = kcache_open(in->facts->cache_dir, asked->report.kernel_digest, &fd);
+
+	if (r < 0) {
+		reply.kind = CHANNEL_MAKE;
+		r = kcache_begin(in->facts->cache_dir, &fd);
+		if (r < 0)
+			return err_errno(e, -r, "cannot make a file to unpack the kernel to");
+		*making_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	}
+	memcpy(launch->report.kernel_digest, asked->report.kernel_digest,
+	       sizeof(launch->report.kernel_digest));
+	r = channel_send(launch->channel, &reply, fd);
+	return r < 0 ? err_errno(e, -r, "cannot talk to the jail") : 0;
+}
+
+static int serve_made(const struct launch_input *in, struct vm_launch *launch, int making_fd,
+		      struct err *e)
+{
+	struct channel_msg reply = { .kind = CHANNEL_CACHED };
+	_cleanup_close_ int fd = -1;
+	int r = kcache_publish(in->facts->cache_dir, launch->report.kernel_digest, making_fd, &fd);
+
+	if (r == 0)
+		r = channel_send(launch->channel, &reply, fd);
+	return r < 0 ? err_errno(e, -r, "cannot keep the unpacked kernel") : 0;
+}
+
+static int wait_report(const struct launch_input *in, struct vm_launch *launch, struct err *e)
+{
+	_cleanup_close_ int making_fd = -1;
+	struct channel_msg msg;
+	int r;
+
+	for (;;) {
+		r = wait_message(in, launch, &msg, e);
+		if (r < 0)
+			return r;
+		if (msg.kind == CHANNEL_REPORT)
+			break;
+		if (msg.kind == CHANNEL_KERNEL && making_fd < 0)
+			r = serve_kernel(in, launch, &msg, &making_fd, e);
+		else if (msg.kind == CHANNEL_MADE && making_fd >= 0)
+			r = serve_made(in, launch, making_fd, e);
+		else if (msg.kind != CHANNEL_UNMADE)
+			r = err_msg(e, EPROTO, "the jail talks nonsense (%d)", (int)msg.kind);
+		if (r < 0)
+			return r;
+	}
+	launch->report = msg.report;
+	return 0;
+}
+
+int launch_plan(const struct launch_input *in, const struct base_report *report,
+		struct vm_plan *ret, struct err *e)
+{
+	struct plan_input pi = {
+		.spec = in->spec,
+		.facts = in->facts,
+		.base_path = in->base->path,
+		.idmap = in->idmap,
+		.report = report,
+		.accel = in->accel,
+	};
+
+	return vm_plan_make(&pi, ret, e);
+}
+
+static int let_it_run(const struct launch_input *in, struct vm_launch *launch, struct err *e)
+{
+	struct channel_msg msg = { .kind = CHANNEL_GO };
+	int r = channel_send(launch->channel, &msg, -1);
+
+	if (r < 0)
+		return err_errno(e, -r, "cannot talk to the jail");
+	r = wait_message(in, launch, &msg, e);
+	if (r == 0 && msg.kind != CHANNEL_RUNNING)
+		return err_msg(e, EPROTO, "the jail talks nonsense (%d)", (int)msg.kind);
+	return r;
+}
+
+int vm_launch(const struct launch_input *in, struct vm_launch *ret, struct err *e)
+{
+	struct jail_main m = JAIL_MAIN_INIT;
+	int r;
+
+	*ret = (struct vm_launch){
+		.pidfd = -1, .channel = -1, .agent = -1, .console = -1, .stderr_fd = -1
+	};
+	jail_init(&m.jail);
+	m.in = in;
+	m.parent = ret;
+	m.jail.uids = &in->idmap->uids;
+	m.jail.gids = &in->idmap->gids;
+	m.jail.qemu = in->facts->qemu;
+	m.jail.host_network = plan_network(in->spec) == NET_USER;
+	m.jail.kvm = in->accel == ACCEL_KVM;
+	m.jail.keep_groups = m.jail.kvm && in->facts->kvm_by_group;
+	r = open_inputs(&m, e);
+	if (r == 0)
+		r = make_channels(ret, &m, e);
+	if (r == 0)
+		r = jail_spawn(&m.jail, jail_main, &m, &ret->pidfd, e);
+	jail_main_free(&m);
+	if (r == 0)
+		r = wait_report(in, ret, e);
+	if (r == 0)
+		r = launch_plan(in, &ret->report, &ret->plan, e);
+	if (r == 0 && !in->dry_run)
+		r = let_it_run(in, ret, e);
+	return r;
+}
+
+void vm_launch_free(struct vm_launch *launch)
+{
+	if (launch->pidfd >= 0) {
+		siginfo_t info;
+
+		syscall(SYS_pidfd_send_signal, launch->pidfd, SIGKILL, NULL, 0);
+		while (waitid(P_PIDFD, (id_t)launch->pidfd, &info, WEXITED) < 0 && errno == EINTR)
+			;
+	}
+	cleanup_close(&launch->pidfd);
+	cleanup_close(&launch->channel);
+	cleanup_close(&launch->agent);
+	cleanup_close(&launch->console);
+	cleanup_close(&launch->stderr_fd);
+	vm_plan_free(&launch->plan);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "runner/vm/prepare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "initramfs/build.h"
+#include "initramfs/kernel.h"
+#include "runner/base/cleanup.h"
+#include "runner/base/fs.h"
+#include "runner/host/base_dir.h"
+#include "runner/host/kernel_find.h"
+#include "runner/vm/channel.h"
+
+struct kernel_bytes {
+	char *data;
+	size_t len;
+};
+
+static void cleanup_kernel_bytes(struct kernel_bytes *k)
+{
+	free(k->data);
+}
+
+static int read_base_kernel(const struct prepare_input *in, struct base_report *report,
+			    struct kernel_bytes *ret, struct err *e)
+{
+	struct kernel_choice choice;
+	int r = kernel_find(in->root_fd, &choice, e);
+
+	if (r < 0)
+		return err_prefix(e, "base '%s'", in->base);
+	snprintf(report->kernel_version, sizeof(report->kernel_version), "%s", choice.version);
+	snprintf(report->kernel_path, sizeof(report->kernel_path), "%s", choice.path);
+	r = fs_read_regular(in->root_fd, choice.path, KERNEL_IMAGE_MAX, &ret->data, &ret->len);
+	if (r < 0)
+		return err_errno(e, -r, "cannot read kernel %s in base '%s'", choice.path,
+				 in->base);
+	return 0;
+}
+
+static int read_given_kernel(const struct prepare_input *in, struct base_report *report,
+			     struct kernel_bytes *ret, struct err *e)
+{
+	int r = fs_read_fd(in->kernel_fd, KERNEL_IMAGE_MAX, &ret->data, &ret->len);
+
+	if (r < 0)
+		return err_errno(e, -r, "cannot read kernel %s", in->kernel);
+	snprintf(report->kernel_path, sizeof(report->kernel_path), "%s", in->kernel);
+	return 0;
+}
+
+/* Takes bytes that QEMU is to load as they are. */
+static int to_memfd(const char *name, const void *data, size_t len, int *ret_fd, struct err *e)
+{
+	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r = fd < 0 ? -errno : fs_write_all(fd, data, len);
+
+	if (r < 0)
+		return err_errno(e, -r, "cannot hold the %s in memory", name);
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		return err_errno(e, errno, "cannot seal the %s", name);
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+static int ask(int channel, const struct channel_msg *msg, struct channel_msg *ret, int *ret_fd,
+	       struct err *e)
+{
+	int r = channel_send(channel, msg, -1);
+
+	if (r == 0)
+		r = channel_recv(channel, ret, ret_fd);
+	return r < 0 ? err_errno(e, -r, "the jail lost vmrun") : 0;
+}
+
+/*
+ * The unpacked kernel, from the cache or made now.
+ * Return: 0, -ENOTSUP if this kernel has no payload that can be unpacked.
+ */
+static int unpacked_kernel(const struct prepare_input *in, const struct kernel_bytes *image,
+			   const struct bzimage *bz, const struct channel_msg *answer, int fd,
+			   int *ret_fd, struct err *e)
+{
+	struct channel_msg made = { .kind = CHANNEL_MADE }, reply;
+	int r;
+
+	if (answer->kind == CHANNEL_CACHED) {
+		*ret_fd = fd;
+		return 0;
+	}
+	r = kernel_unpack((const uint8_t *)image->data, image->len, bz, fd, e);
+	close(fd);
+	if (r < 0) {
+		made.kind = CHANNEL_UNMADE;
+		channel_send(in->channel, &made, -1);
+		return r;
+	}
+	r = ask(in->channel, &made, &reply, ret_fd, e);
+	if (r == 0 && (reply.kind != CHANNEL_CACHED || *ret_fd < 0))
+		return err_msg(e, EPROTO, "the unpacked kernel got lost");
+	return r;
+}
+
+/* What QEMU loads: an ELF with a PVH entry, else the image itself. */
+static int bootable_kernel(const struct prepare_input *in, const struct kernel_bytes *image,
+			   struct base_report *report, int *ret_fd, struct err *e)
+{
+	struct channel_msg msg = { .kind = CHANNEL_KERNEL }, answer;
+	_cleanup_close_ int elf = -1;
+	struct sha256_ctx sha;
+	struct bzimage bz;
+	int fd = -1, r;
+
+	sha256_init(&sha);
+	sha256_update(&sha, image->len, (const uint8_t *)image->data);
+	sha256_digest(&sha, sizeof(report->kernel_digest), report->kernel_digest);
+	msg.report = *report;
+	r = ask(in->channel, &msg, &answer, &fd, e);
+	if (r < 0)
+		return r;
+	if ((answer.kind != CHANNEL_CACHED && answer.kind != CHANNEL_MAKE) || fd < 0)
+		return err_msg(e, EPROTO, "no place to unpack the kernel to");
+
+	r = bzimage_parse((const uint8_t *)image->data, image->len, &bz, e);
+	if (r < 0)
+		return err_prefix(e, "kernel %s", report->kernel_path);
+	if (!*report->kernel_version)
+		snprintf(report->kernel_version, sizeof(report->kernel_version), "%s", bz.version);
+	r = unpacked_kernel(in, image, &bz, &answer, fd, &elf, e);
+	if (r < 0 && r != -ENOTSUP)
+		return err_prefix(e, "kernel %s", report->kernel_path);
+	report->pvh = r == 0 && vmlinux_has_pvh(elf) == 1;
+	if (report->pvh) {
+		*ret_fd = steal_fd(&elf);
+		return 0;
+	}
+	r = to_memfd("kernel", image->data, image->len, ret_fd, e);
+	if (r == 0 && bz.format == KERNEL_ELF) {
+		report->pvh = vmlinux_has_pvh(*ret_fd) == 1;
+		if (!report->pvh) {
+			cleanup_close(ret_fd);
+			return err_msg(e, ENOTSUP,
+				       "kernel %s is an ELF file without a PVH entry; build it with "
+				       "CONFIG_PVH=y or give its bzImage",
+				       report->kernel_path);
+		}
+	}
+	return r;
+}
+
+/* The module directory: given, or the kernel's own in the base or on the host. */
+static int open_modules(const struct prepare_input *in, const char *version, int *ret_fd,
+			struct err *e)
+{
+	_cleanup_close_ int host = -1;
+	struct err in_base;
+	int r;
+
+	if (in->modules_fd >= 0) {
+		*ret_fd = fcntl(in->modules_fd, F_DUPFD_CLOEXEC, 3);
+		return *ret_fd < 0 ? err_errno(e, errno, "cannot open the module directory") : 0;
+	}
+	if (!kernel_version_valid(version))
+		return err_msg(e, EINVAL,
+			       "kernel %s does not tell its version; name its module directory "
+			       "with --modules",
+			       in->kernel);
+	r = kernel_open_modules(in->root_fd, version, ret_fd, &in_base);
+	if (r < 0 && in->kernel_fd >= 0) {
+		host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		r = host < 0 ? -errno : kernel_open_modules(host, version, ret_fd, e);
+	}
+	if (r < 0)
+		*e = in_base;
+	return r;
+}
+
+static int build_initramfs(const struct prepare_input *in, struct base_report *report,
+			   int *ret_fd, struct err *e)
+{
+	_cleanup_strbuf_ struct strbuf image = { 0 };
+	_cleanup_close_ int modules = -1;
+	int r;
+
+	if (!in->no_modules) {
+		r = open_modules(in, report->kernel_version, &modules, e);
+		if (r < 0)
+			return r;
+	}
+	r = initramfs_build(modules, vmrun_init_start, (size_t)(vmrun_init_end - vmrun_init_start),
+			    &image, e);
+	if (r < 0)
+		return err_prefix(e, "kernel %s", report->kernel_path);
+	report->initramfs_size = image.len;
+	return to_memfd("initramfs", image.data, image.len, ret_fd, e);
+}
+
+int prepare_boot(const struct prepare_input *in, struct base_report *ret, int *ret_kernel_fd,
+		 int *ret_initrd_fd, struct err *e)
+{
+	_cleanup_(cleanup_kernel_bytes) struct kernel_bytes image = { 0 };
+	_cleanup_close_ int kernel_fd = -1;
+	struct base_report report = { 0 };
+	int r;
+
+	r = base_dir_check(in->root_fd, in->base, e);
+	if (r < 0)
+		return r;
+	r = in->kernel_fd >= 0 ? read_given_kernel(in, &report, &image, e) :
+				 read_base_kernel(in, &report, &image, e);
+	if (r < 0)
+		return r;
+	r = bootable_kernel(in, &image, &report, &kernel_fd, e);
+	if (r < 0)
+		return r;
+	r = build_initramfs(in, &report, ret_initrd_fd, e);
+	if (r < 0)
+		return r;
+	*ret_kernel_fd = steal_fd(&kernel_fd);
+	*ret = report;
+	return 0;
+}

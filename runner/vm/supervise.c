@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * Sources of events: the agent's socket, the console's, QEMU's stderr, the
+ * channel to the jail's PID 1, vmrun's own signals, its stdio, and the clock.
+ *
+ * The guest is trusted with nothing. Only an EXIT frame means that the command
+ * ended; QEMU's own exit status means nothing (it exits 0 on a guest's panic),
+ * and a guest that goes without an EXIT frame is a failure, whatever it was. A
+ * frame that no correct agent sends ends the guest.
+ *
+ * The order at the end: an EXIT frame comes after all output and after the
+ * guest's sync, so once it is here, and the output is written out, the machine
+ * can be killed: nothing is lost. Where the machine goes first, what is still in
+ * the sockets (console, QEMU's words) is read to its end before the verdict.
+ */
+#include "runner/vm/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runner/base/cleanup.h"
+#include "runner/vm/agent.h"
+#include "runner/vm/channel.h"
+#include "runner/vm/console.h"
+#include "runner/vm/obituary.h"
+#include "runner/vm/relay.h"
+#include "runner/vm/term.h"
+
+/* Between the end of the agent's socket and PID 1's word about QEMU's end. */
+#define LOST_MS 1000
+
+/* From the first SIGTERM, or --timeout's, to the guest's end by force. */
+#define GRACE_MS 2000
+
+#define QEMU_WORDS_MAX 4096
+
+enum state { STARTING, RUNNING, DRAINING, OVER };
+
+struct supervisor {
+	struct vm_launch *launch;
+	const struct supervise_input *in;
+	struct vm_result *result;
+	enum state state;
+	bool started; /* the command was executed */
+	struct agent agent;
+	struct relay relay;
+	struct console console;
+	struct strbuf qemu_words;
+	struct term term;
+	bool timed_out; /* --timeout's SIGTERM was sent */
+	bool ended; /* PID 1 told QEMU's wait status */
+	int qemu_status;
+	uint64_t start_deadline;   /* absolute ms; 0: none */
+	uint64_t timeout_deadline;
+	uint64_t force_deadline;   /* after --timeout's SIGTERM */
+	uint64_t lost_deadline;	   /* after the end of the agent's socket */
+	uint64_t first_term;	   /* when SIGTERM was first passed on */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void end(struct supervisor *s, enum vm_outcome outcome, int code, const char *message)
+{
+	if (s->state == OVER)
+		return;
+	s->state = OVER;
+	s->result->outcome = outcome;
+	s->result->code = code;
+	snprintf(s->result->message, sizeof(s->result->message), "%s", message);
+	text_sanitize(s->result->message);
+}
+
+static void fail(struct supervisor *s, const char *message)
+{
+	end(s, s->state == STARTING ? VM_NO_LIFE : VM_FAILED, 125, message);
+	console_tail(&s->console, 20, &s->result->console_tail);
+}
+
+/* HELLO: tell the guest what to run. */
+static void greet(struct supervisor *s, const struct proto_frame *frame)
+{
+	struct winsize size;
+	struct err e;
+
+	if (s->state != STARTING || frame->len != 4 ||
+	    proto_get32(frame->payload) != PROTO_VERSION) {
+		fail(s, "the guest's agent speaks another protocol");
+		return;
+	}
+	if (s->in->tty) {
+		term_size(STDIN_FILENO, &size);
+		if (term_raw(&s->term, STDIN_FILENO, &e) < 0) {
+			end(s, VM_FAILED, 125, e.text);
+			return;
+		}
+	}
+	relay_init(&s->relay, &s->agent, s->in->tty);
+	if (agent_start_run(&s->agent, &s->launch->plan, s->in->tty ? &size : NULL, &e) < 0) {
+		end(s, VM_FAILED, 125, e.text);
+		return;
+	}
+	s->state = RUNNING;
+	s->start_deadline = 0;
+}
+
+static void command_exited(struct supervisor *s, const struct proto_frame *frame)
+{
+	uint32_t kind, value;
+	char line[200], message[320];
+
+	if (frame->len != 8 || !s->started) {
+		fail(s, "the guest's agent sent a malformed exit");
+		return;
+	}
+	kind = proto_get32(frame->payload);
+	value = proto_get32(frame->payload + 4);
+	if ((kind == PROTO_EXITED && value > 255) || (kind == PROTO_SIGNALED && value > 64) ||
+	    (kind != PROTO_EXITED && kind != PROTO_SIGNALED)) {
+		fail(s, "the guest's agent sent a malformed exit");
+		return;
+	}
+	s->result->outcome = VM_COMMAND;
+	s->result->code = (int)(kind == PROTO_EXITED ? value : 128 + value);
+	if (kind == PROTO_SIGNALED && value == SIGKILL &&
+	    console_line(&s->console, OBITUARY_OOM_KILL, line, sizeof(line))) {
+		snprintf(message, sizeof(message),
+			 "the guest ran out of memory (%s); give it more with -m", line);
+		snprintf(s->result->message, sizeof(s->result->message), "%s", message);
+	}
+	s->state = DRAINING;
+	s->lost_deadline = s->force_deadline = 0;
+}
+
+static void guest_failed(struct supervisor *s, const struct proto_frame *frame)
+{
+	uint32_t code;
+	char text[400];
+
+	if (frame->len < 4) {
+		fail(s, "the guest's agent sent a malformed failure");
+		return;
+	}
+	code = proto_get32(frame->payload);
+	snprintf(text, sizeof(text), "%.*s", (int)(frame->len - 4),
+		 (const char *)frame->payload + 4);
+	end(s, VM_FAILED, code >= 125 && code <= 127 ? (int)code : 125, text);
+}
+
+static void take_frame(struct supervisor *s, const struct proto_frame *frame)
+{
+	char text[400];
+
+	if (s->state == STARTING && frame->type != PROTO_HELLO && frame->type != PROTO_FAIL &&
+	    frame->type != PROTO_WARN) {
+		fail(s, "the guest's agent spoke before its greeting");
+		return;
+	}
+	switch (frame->type) {
+	case PROTO_HELLO:
+		greet(s, frame);
+		break;
+	case PROTO_STARTED:
+		s->started = true;
+		break;
+	case PROTO_FAIL:
+		guest_failed(s, frame);
+		break;
+	case PROTO_WARN:
+		snprintf(text, sizeof(text), "%.*s", (int)frame->len, (const char *)frame->payload);
+		text_sanitize(text);
+		s->in->warn(text);
+		break;
+	case PROTO_EXIT:
+		command_exited(s, frame);
+		break;
+	default:
+		if (relay_frame(&s->relay, frame) < 0)
+			fail(s, "the guest's agent broke the protocol");
+	}
+}
+
+static void read_agent(struct supervisor *s)
+{
+	struct proto_frame frame;
+	int r = agent_fill(&s->agent);
+
+	/* At its end the socket says no more; why is told by PID 1 and the console. */
+	if (r <= 0) {
+		cleanup_close(&s->agent.fd);
+		s->lost_deadline = now_ms() + LOST_MS;
+	}
+	while ((s->state == STARTING || s->state == RUNNING) &&
+	       (r = agent_next(&s->agent, &frame)) > 0)
+		take_frame(s, &frame);
+	if (r < 0 && s->state != OVER)
+		fail(s, "the guest's agent sent a malformed frame");
+}
+
+/* --verbose: as it comes, but unable to drive the terminal. */
+static void show_console(const struct supervisor *s, const char *data, size_t len)
+{
+	_cleanup_strbuf_ struct strbuf clean = { 0 };
+	bool raw = s->term.fd >= 0;
+
+	console_clean(data, len, &clean);
+	for (const char *p = strbuf_str(&clean); *p;) {
+		size_t line = strcspn(p, "\n");
+
+		fprintf(stderr, "%.*s%s", (int)line, p, !p[line] ? "" : raw ? "\r\n" : "\n");
+		p += line + (p[line] == '\n');
+	}
+}
+
+/* Return: false at the end of the stream. */
+static bool read_console(struct supervisor *s)
+{
+	char buf[8192];
+	ssize_t n = read(s->launch->console, buf, sizeof(buf));
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	console_feed(&s->console, buf, (size_t)n);
+	if (s->launch->plan.in.spec->verbose)
+		show_console(s, buf, (size_t)n);
+	return true;
+}
+
+static bool read_qemu_words(struct supervisor *s)
+{
+	char buf[1024];
+	ssize_t n = read(s->launch->stderr_fd, buf, sizeof(buf));
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	if (s->qemu_words.len < QEMU_WORDS_MAX)
+		strbuf_add(&s->qemu_words, buf, (size_t)n);
+	return true;
+}
+
+static void read_channel(struct supervisor *s)
+{
+	struct channel_msg msg;
+
+	if (channel_recv(s->launch->channel, &msg, NULL) == 0 && msg.kind == CHANNEL_ENDED) {
+		s->ended = true;
+		s->qemu_status = msg.status;
+	}
+	cleanup_close(&s->launch->channel);
+}
+
+/* The machine is gone, or is as good as: hear all that was said, then judge. */
+static void machine_ended(struct supervisor *s)
+{
+	char message[400];
+
+	if (s->launch->channel < 0) {
+		while (s->agent.fd >= 0 && (s->state == STARTING || s->state == RUNNING))
+			read_agent(s);
+		while (read_console(s))
+			;
+		while (read_qemu_words(s))
+			;
+	}
+	if (s->state == OVER || s->state == DRAINING)
+		return;
+	obituary(&s->console, strbuf_str(&s->qemu_words), s->ended, s->qemu_status, message,
+		 sizeof(message));
+	fail(s, message);
+}
+
+static void pass_signal(struct supervisor *s, int sig, uint64_t now)
+{
+	struct winsize size;
+
+	if (sig == SIGWINCH) {
+		if (s->in->tty && s->state == RUNNING) {
+			term_size(STDIN_FILENO, &size);
+			agent_send_resize(&s->agent, &size);
+		}
+		return;
+	}
+	if (s->state == STARTING || s->state == DRAINING ||
+	    (sig == SIGTERM && s->first_term && now - s->first_term >= GRACE_MS)) {
+		end(s, VM_INTERRUPTED, 128 + sig, "");
+		return;
+	}
+	if (sig == SIGTERM && !s->first_term)
+		s->first_term = now;
+	agent_send_u32(&s->agent, PROTO_SIGNAL, PROTO_STDIN, (uint32_t)sig);
+}
+
+static void read_signals(struct supervisor *s, uint64_t now)
+{
+	struct signalfd_siginfo info;
+
+	while (s->state != OVER && read(s->in->signal_fd, &info, sizeof(info)) == sizeof(info))
+		pass_signal(s, (int)info.ssi_signo, now);
+}
+
+static void earliest(uint64_t *next, uint64_t deadline)
+{
+	if (deadline && deadline < *next)
+		*next = deadline;
+}
+
+static int poll_timeout(const struct supervisor *s, uint64_t now)
+{
+	uint64_t next = now + 3600000;
+
+	earliest(&next, s->start_deadline);
+	earliest(&next, s->timeout_deadline);
+	earliest(&next, s->force_deadline);
+	earliest(&next, s->lost_deadline);
+	return next <= now ? 0 : (int)(next - now);
+}
+
+static void check_deadlines(struct supervisor *s, uint64_t now)
+{
+	char message[200];
+
+	if (s->state == OVER)
+		return;
+	if (s->state == DRAINING) {
+		/* The command is done, but nobody takes its output. */
+		if (s->timeout_deadline && now >= s->timeout_deadline)
+			end(s, VM_TIMEOUT, 124, "");
+		return;
+	}
+	if (s->lost_deadline && now >= s->lost_deadline) {
+		fail(s, "the guest's agent was lost while the guest ran on");
+	} else if (s->start_deadline && now >= s->start_deadline) {
+		snprintf(message, sizeof(message),
+			 "the guest gave no sign of life within %llu s; is the host overloaded?",
+			 (unsigned long long)s->launch->plan.start_deadline_ms / 1000);
+		fail(s, message);
+	} else if (s->force_deadline && now >= s->force_deadline) {
+		end(s, VM_TIMEOUT, 124, "");
+	} else if (s->timeout_deadline && now >= s->timeout_deadline) {
+		s->timeout_deadline = 0;
+		s->timed_out = true;
+		s->force_deadline = now + GRACE_MS;
+		if (s->state == RUNNING)
+			agent_send_u32(&s->agent, PROTO_SIGNAL, PROTO_STDIN, SIGTERM);
+		else
+			end(s, VM_TIMEOUT, 124, "");
+	}
+}
+
+enum { FD_AGENT, FD_CONSOLE, FD_STDERR, FD_CHANNEL, FD_SIGNAL, FD_RELAY, FD_COUNT = FD_RELAY + 3 };
+
+static void prepare_poll(const struct supervisor *s, struct pollfd fds[FD_COUNT])
+{
+	short agent = (short)(POLLIN | (agent_backlog(&s->agent) ? POLLOUT : 0));
+
+	fds[FD_AGENT] = (struct pollfd){ .fd = s->agent.fd, .events = agent };
+	fds[FD_CONSOLE] = (struct pollfd){ .fd = s->launch->console, .events = POLLIN };
+	fds[FD_STDERR] = (struct pollfd){ .fd = s->launch->stderr_fd, .events = POLLIN };
+	fds[FD_CHANNEL] = (struct pollfd){ .fd = s->launch->channel, .events = POLLIN };
+	fds[FD_SIGNAL] = (struct pollfd){ .fd = s->in->signal_fd, .events = POLLIN };
+	if (s->state == STARTING)
+		for (int i = 0; i < RELAY_FDS; i++)
+			fds[FD_RELAY + i] = (struct pollfd){ .fd = -1 };
+	else
+		relay_poll(&s->relay, fds + FD_RELAY);
+	if (s->state == DRAINING)
+		fds[FD_AGENT].fd = fds[FD_CHANNEL].fd = fds[FD_RELAY].fd = -1;
+}
+
+static void handle_events(struct supervisor *s, const struct pollfd fds[FD_COUNT])
+{
+	uint64_t now = now_ms();
+
+	if (fds[FD_CONSOLE].revents && !read_console(s))
+		cleanup_close(&s->launch->console);
+	if (fds[FD_STDERR].revents && !read_qemu_words(s))
+		cleanup_close(&s->launch->stderr_fd);
+	if (fds[FD_AGENT].fd >= 0 && fds[FD_AGENT].revents & (POLLIN | POLLHUP | POLLERR))
+		read_agent(s);
+	if (fds[FD_SIGNAL].revents)
+		read_signals(s, now);
+	if (s->state == RUNNING || s->state == DRAINING)
+		relay_handle(&s->relay, fds + FD_RELAY, now);
+	if (s->relay.escaped)
+		end(s, VM_INTERRUPTED, 128 + SIGHUP, "the guest was ended by Ctrl-] three times");
+	check_deadlines(s, now);
+	if (s->agent.fd >= 0 && s->state == RUNNING && agent_flush(&s->agent) == -ENOMEM)
+		end(s, VM_FAILED, 125, "out of memory");
+	if (fds[FD_CHANNEL].fd >= 0 && fds[FD_CHANNEL].revents) {
+		read_channel(s);
+		machine_ended(s);
+	}
+}
+
+static void loop(struct supervisor *s)
+{
+	struct pollfd fds[FD_COUNT];
+
+	while (s->state != OVER) {
+		if (s->state == DRAINING && relay_drained(&s->relay))
+			break;
+		prepare_poll(s, fds);
+		if (poll(fds, FD_COUNT, poll_timeout(s, now_ms())) < 0) {
+			if (errno == EINTR)
+				continue;
+			end(s, VM_FAILED, 125, "cannot wait for the guest");
+			break;
+		}
+		handle_events(s, fds);
+	}
+}
+
+static void report_output_error(struct supervisor *s)
+{
+	static const char *const names[] = { "standard output", "standard error" };
+	char text[128];
+
+	for (int i = 0; i < 2; i++) {
+		if (!s->relay.out[i].error)
+			continue;
+		snprintf(text, sizeof(text), "cannot write %s: %s", names[i],
+			 strerror(s->relay.out[i].error));
+		s->in->warn(text);
+	}
+}
+
+void supervise(struct vm_launch *launch, const struct supervise_input *in,
+	       struct vm_result *ret)
+{
+	struct supervisor s = {
+		.launch = launch,
+		.in = in,
+		.result = ret,
+		.term = TERM_INIT,
+		.start_deadline = now_ms() + launch->plan.start_deadline_ms,
+	};
+	uint64_t timeout = launch->plan.in.spec->timeout_ms;
+	struct err e;
+
+	*ret = (struct vm_result){ 0 };
+	if (timeout)
+		s.timeout_deadline = now_ms() + timeout;
+	fcntl(launch->console, F_SETFL, O_NONBLOCK);
+	fcntl(launch->stderr_fd, F_SETFL, O_NONBLOCK);
+	if (agent_init(&s.agent, steal_fd(&launch->agent), &e) < 0)
+		end(&s, VM_FAILED, 125, e.text);
+	loop(&s);
+	term_restore(&s.term);
+	report_output_error(&s);
+	if (s.timed_out && ret->outcome == VM_COMMAND)
+		*ret = (struct vm_result){ .outcome = VM_TIMEOUT, .code = 124 };
+	agent_free(&s.agent);
+	relay_free(&s.relay);
+	console_free(&s.console);
+	strbuf_free(&s.qemu_words);
+}
+
+void vm_result_free(struct vm_result *result)
+{
+	strbuf_free(&result->console_tail);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMRUN_VM_TERM_H
+#define VMRUN_VM_TERM_H
+
+#include <sys/ioctl.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#include "runner/base/err.h"
+
+/*
+ * The user's terminal in raw mode. A guard process holds the old settings and
+ * puts them back if vmrun dies without doing so, kill -9 included.
+ */
+struct term {
+	int fd;		/* the terminal; -1: not raw. Borrowed. */
+	struct termios saved;
+	int guard_fd;	/* the guard acts when this is closed unread */
+	pid_t guard_pid;
+};
+
+#define TERM_INIT { .fd = -1, .guard_fd = -1 }
+
+/** term_raw() - make @fd raw. term_restore() it whatever happens. */
+int term_raw(struct term *t, int fd, struct err *e);
+void term_restore(struct term *t);
+
+/** term_size() - the size of the terminal @fd; 24 x 80 if it tells none. */
+void term_size(int fd, struct winsize *ret);
+
+#endif
