@@ -23,6 +23,8 @@
 #include "runner/base/fs.h"
 
 #define DIR_ENTRIES_MAX 10000
+#define KERNELS_MAX 64
+#define MODULE_LIST_MAX ((uint64_t)16 << 20)
 #define REMEDY "install linux-image-amd64 in the base or name a kernel with -k"
 
 struct place {
@@ -158,10 +160,36 @@ int kernel_open_modules(int root_fd, const char *version, int *ret_fd, struct er
 	return 0;
 }
 
+/* How much use a kernel is, before its version counts. */
+enum merit { MERIT_UNKNOWN, NO_MODULES, NO_9P, BOOTABLE };
+
+static bool list_has(int modules_fd, const char *list, const char *word)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+
+	return fs_read_regular(modules_fd, list, MODULE_LIST_MAX, &text, &len) == 0 &&
+	       memmem(text, len, word, strlen(word));
+}
+
+static enum merit merit_of(int root_fd, const char *version)
+{
+	_cleanup_close_ int modules = -1;
+
+	if (open_modules(root_fd, version, &modules) < 0)
+		return NO_MODULES;
+	/* Debian's cloud flavour has none, and sorts above the one that has. */
+	return list_has(modules, "modules.dep", "/9pnet_virtio.ko") ||
+			       list_has(modules, "modules.builtin", "/9pnet_virtio.ko") ?
+		       BOOTABLE :
+		       NO_9P;
+}
+
 struct search {
 	int root_fd;
 	bool found;
-	bool has_modules;
+	unsigned int seen;
+	enum merit merit; /* of .best; found out when there is a second one */
 	struct kernel_choice best;
 	char rejected[KERNEL_PATH_MAX]; /* the last candidate that is no file to boot */
 	int rejected_why;
@@ -169,22 +197,24 @@ struct search {
 
 static void consider(struct search *s, const struct kernel_choice *c)
 {
-	_cleanup_close_ int modules = -1;
 	_cleanup_close_ int fd = -1;
-	bool has_modules = open_modules(s->root_fd, c->version, &modules) == 0;
+	enum merit merit = MERIT_UNKNOWN;
 	int r;
 
 	if (s->found) {
-		if (has_modules < s->has_modules)
+		if (s->merit == MERIT_UNKNOWN)
+			s->merit = merit_of(s->root_fd, s->best.version);
+		merit = merit_of(s->root_fd, c->version);
+		if (merit < s->merit)
 			return;
-		if (has_modules == s->has_modules &&
+		if (merit == s->merit &&
 		    kernel_version_cmp(c->version, s->best.version) <= 0)
 			return;
 	}
 	r = fs_open_regular(s->root_fd, c->path, KERNEL_IMAGE_MAX, &fd, NULL);
 	if (r == 0) {
 		s->found = true;
-		s->has_modules = has_modules;
+		s->merit = merit;
 		s->best = *c;
 	} else if (r != -ENOENT || s->rejected_why == 0) {
 		memcpy(s->rejected, c->path, sizeof(s->rejected));
@@ -225,11 +255,17 @@ static int search_place(struct search *s, const struct place *pl, struct err *e)
 	while ((de = readdir(dir)) && entries++ < DIR_ENTRIES_MAX) {
 		struct kernel_choice c;
 
-		if (candidate(pl, de->d_name, &c))
-			consider(s, &c);
+		if (!candidate(pl, de->d_name, &c))
+			continue;
+		if (++s->seen > KERNELS_MAX)
+			break;
+		consider(s, &c);
 	}
 	crowded = de != NULL;
 	closedir(dir);
+	if (s->seen > KERNELS_MAX)
+		return err_msg(e, E2BIG, "the base has more than %d kernels; name one with -k",
+			       KERNELS_MAX);
 	if (crowded)
 		return err_msg(e, E2BIG,
 			       "/%s of the base has more than %d entries; name a kernel with -k",

@@ -24,7 +24,8 @@ struct kernel_choice {
  * kernel_find() - the newest kernel in a base that has a module directory.
  *
  * Looks at /boot/vmlinuz-VERSION, /usr/lib/modules/VERSION/vmlinuz and
- * /lib/modules/VERSION/vmlinuz. One with modules wins over a newer one without.
+ * /lib/modules/VERSION/vmlinuz. One with 9p wins over a newer one without,
+ * and one with modules over one that has none.
  * Return: 0; -ENOENT with an err that says how to get a kernel (install
  * linux-image-amd64 in the base, or -k).
  */

@@ -80,7 +80,7 @@ static uint32_t append_range(struct id_map *map, uint32_t inside, const struct s
 			uint64_t first = map->e[i].outside, past = first + map->e[i].count;
 
 			if (past > at && first < stop) {
-				stop = first > at ? first : at;
+				stop = first;
 				resume = past;
 			}
 		}

@@ -9,6 +9,15 @@ static const char *const mode_names[] = { "read-write", "read-only", "ephemeral"
 static const char *const lock_names[] = { "shared with other readers", "exclusive", "tolerant" };
 static const char *const idmap_names[] = { "auto", "caller", "subid", "single", "explicit" };
 
+/* Of what a terminal may obey: C0, DEL, and C1 in UTF-8, of which @p may be either byte. */
+static bool is_control(const unsigned char *p, const unsigned char *start)
+{
+	bool c1 = (p[0] == 0xc2 && (p[1] & 0xe0) == 0x80) ||
+		  (p > start && p[-1] == 0xc2 && (p[0] & 0xe0) == 0x80);
+
+	return p[0] < 0x20 || p[0] == 0x7f || c1;
+}
+
 /* As a shell would take it back: quoted where it must be, always one line. */
 static void print_word(struct strbuf *out, const char *word)
 {
@@ -20,8 +29,8 @@ static void print_word(struct strbuf *out, const char *word)
 		return;
 	}
 	strbuf_puts(out, "$'");
-	for (const unsigned char *p = (const unsigned char *)word; *p; p++) {
-		if (*p < 0x20 || *p == 0x7f)
+	for (const unsigned char *start = (const unsigned char *)word, *p = start; *p; p++) {
+		if (is_control(p, start))
 			strbuf_printf(out, "\\%03o", *p);
 		else if (*p == '\'' || *p == '\\')
 			strbuf_printf(out, "\\%c", *p);
@@ -34,8 +43,10 @@ static void print_word(struct strbuf *out, const char *word)
 static void print_command(const struct vm_spec *spec, struct strbuf *out)
 {
 	strbuf_puts(out, "command    ");
-	if (spec->command.n == 0)
-		strbuf_printf(out, " login shell of %s", spec->user ? spec->user : "root");
+	if (spec->command.n == 0) {
+		strbuf_puts(out, " login shell of ");
+		print_word(out, spec->user ? spec->user : "root");
+	}
 	for (size_t i = 0; i < spec->command.n; i++) {
 		strbuf_putc(out, ' ');
 		print_word(out, spec->command.v[i]);
@@ -71,9 +82,10 @@ static void print_kernel(const struct base_report *report, struct strbuf *out)
 {
 	strbuf_puts(out, "kernel      ");
 	print_word(out, report->kernel_path);
-	strbuf_printf(out, ", version %s, by %s, initramfs %" PRIu64 " KiB\n",
-		      report->kernel_version, report->pvh ? "PVH" : "bzImage",
-		      report->initramfs_size >> 10);
+	strbuf_puts(out, ", version ");
+	print_word(out, report->kernel_version);
+	strbuf_printf(out, ", by %s, initramfs %" PRIu64 " KiB\n",
+		      report->pvh ? "PVH" : "bzImage", report->initramfs_size >> 10);
 }
 
 static void print_network(const struct vm_plan *plan, struct strbuf *out)

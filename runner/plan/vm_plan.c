@@ -16,6 +16,8 @@
 #define DEADLINE_MS 120000
 #define DEADLINE_KVM_TRIAL_MS 15000
 
+#define LABEL_MAX 63 /* of a host name */
+
 enum net_mode plan_network(const struct vm_spec *spec)
 {
 	return spec->network == NET_NONE ? NET_NONE : NET_USER;
@@ -39,18 +41,18 @@ static enum cache_policy root_cache(const struct vm_spec *spec)
 void plan_hostname(const struct plan_input *in, char *buf, size_t size)
 {
 	const char *base = strrchr(in->base_path, '/');
-	const char *from = in->spec->hostname ? in->spec->hostname :
-			   in->spec->name     ? in->spec->name :
-						(base ? base + 1 : in->base_path);
+	const char *from = in->spec->name ? in->spec->name : base ? base + 1 : in->base_path;
 	size_t n = 0;
 
-	for (; *from && n + 1 < size; from++) {
-		unsigned char c = (unsigned char)*from;
-
-		if (isalnum(c) || (n > 0 && (c == '.' || c == '-')))
-			buf[n++] = (char)c;
-		else if (n > 0 && buf[n - 1] != '-')
-			buf[n++] = '-';
+	if (in->spec->hostname) {
+		snprintf(buf, size, "%s", in->spec->hostname);
+		return;
+	}
+	for (; *from && n < LABEL_MAX && n + 1 < size; from++) {
+		if (isalnum((unsigned char)*from))
+			buf[n++] = *from;
+		else if (n > 0 && isalnum((unsigned char)buf[n - 1]))
+			buf[n++] = *from == '.' ? '.' : '-';
 	}
 	while (n > 0 && !isalnum((unsigned char)buf[n - 1]))
 		n--;

@@ -6,6 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runner/base/cleanup.h"
+
+#define ERRNUM_MAX 4095 /* of the kernel */
+
 union fd_control {
 	struct cmsghdr align;
 	char buf[CMSG_SPACE(sizeof(int))];
@@ -34,18 +38,42 @@ int channel_send(int channel, const struct channel_msg *msg, int fd)
 	return n < 0 ? -errno : 0;
 }
 
+/* PID 1 reads what a hostile base holds: what it says is made safe to act upon and to show. */
+static int check_content(struct channel_msg *msg)
+{
+	struct base_report *report = &msg->report;
+	uint8_t pvh;
+
+	if (msg->kind == CHANNEL_ERROR) {
+		msg->err.text[sizeof(msg->err.text) - 1] = '\0';
+		text_sanitize(msg->err.text);
+		/* The receiver returns its negative, which must be a failure. */
+		return msg->err.errnum > 0 && msg->err.errnum <= ERRNUM_MAX ? 0 : -EPROTO;
+	}
+	if (msg->kind == CHANNEL_KERNEL || msg->kind == CHANNEL_REPORT) {
+		report->kernel_version[sizeof(report->kernel_version) - 1] = '\0';
+		report->kernel_path[sizeof(report->kernel_path) - 1] = '\0';
+		/* Any byte may have come, and a bool has but two values. */
+		memcpy(&pvh, &report->pvh, sizeof(pvh));
+		report->pvh = pvh != 0;
+	}
+	return 0;
+}
+
 int channel_recv(int channel, struct channel_msg *ret, int *ret_fd)
 {
 	struct channel_msg msg = { 0 };
 	struct iovec iov = { .iov_base = &msg, .iov_len = sizeof(msg) };
 	union fd_control control = { 0 };
+	/* Not sizeof(control): the padding has room for a second descriptor. */
 	struct msghdr hdr = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
 			      .msg_control = control.buf,
-			      .msg_controllen = sizeof(control.buf) };
+			      .msg_controllen = CMSG_LEN(sizeof(int)) };
+	_cleanup_close_ int fd = -1;
 	struct cmsghdr *c;
-	int fd = -1;
 	ssize_t n;
+	int r;
 
 	do
 		n = recvmsg(channel, &hdr, MSG_CMSG_CLOEXEC);
@@ -56,22 +84,16 @@ int channel_recv(int channel, struct channel_msg *ret, int *ret_fd)
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
 	    c->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(&fd, CMSG_DATA(c), sizeof(int));
-	if (fd >= 0 && (!ret_fd || n != sizeof(msg))) {
-		close(fd);
-		fd = -1;
-	}
 	if (n == 0)
 		return -EPIPE;
-	if (n != sizeof(msg) || msg.kind < CHANNEL_KERNEL || msg.kind > CHANNEL_ERROR)
+	if (n != sizeof(msg) || hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
+	    msg.kind < CHANNEL_KERNEL || msg.kind > CHANNEL_ERROR)
 		return -EPROTO;
-	if (msg.kind == CHANNEL_ERROR)
-		msg.err.text[sizeof(msg.err.text) - 1] = '\0';
-	if (msg.kind == CHANNEL_KERNEL || msg.kind == CHANNEL_REPORT) {
-		msg.report.kernel_version[sizeof(msg.report.kernel_version) - 1] = '\0';
-		msg.report.kernel_path[sizeof(msg.report.kernel_path) - 1] = '\0';
-	}
+	r = check_content(&msg);
+	if (r < 0)
+		return r;
 	*ret = msg;
 	if (ret_fd)
-		*ret_fd = fd;
+		*ret_fd = steal_fd(&fd);
 	return 0;
 }

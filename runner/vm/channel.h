@@ -50,7 +50,7 @@ int channel_send(int channel, const struct channel_msg *msg, int fd);
  * channel_recv() - @ret_fd: NULL, or where a descriptor goes (-1 for none).
  *
  * Return: 0, -EPIPE when the peer is gone, -EPROTO for a packet of a wrong size
- * or kind, other -errno.
+ * or kind, with more than one descriptor or with an ERROR that is none; other -errno.
  */
 int channel_recv(int channel, struct channel_msg *ret, int *ret_fd);
 

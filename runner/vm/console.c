@@ -13,8 +13,12 @@ void console_free(struct console *c)
 
 void console_feed(struct console *c, const char *data, size_t len)
 {
+	if (len > CONSOLE_KEEP) {
+		data += len - CONSOLE_KEEP;
+		len = CONSOLE_KEEP;
+	}
 	/* Cut in bulk, not at every byte: a flooding guest must not cost much. */
-	if (c->tail.len + len > 2 * CONSOLE_KEEP && c->tail.len > CONSOLE_KEEP)
+	if (c->tail.len + len > 2 * CONSOLE_KEEP)
 		strbuf_consume(&c->tail, c->tail.len - CONSOLE_KEEP);
 	strbuf_add(&c->tail, data, len);
 }
@@ -60,6 +64,11 @@ void console_clean(const char *data, size_t len, struct strbuf *out)
 			continue;
 		if ((ch < 0x20 && ch != '\n' && ch != '\t') || ch == 0x7f)
 			ch = '?';
+		/* C1 in UTF-8; at the end of @data its second byte may be still to come. */
+		if (ch == 0xc2 && (i + 1 == len || ((unsigned char)data[i + 1] & 0xe0) == 0x80)) {
+			ch = '?';
+			i++;
+		}
 		strbuf_putc(out, (char)ch);
 	}
 }

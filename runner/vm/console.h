@@ -37,7 +37,10 @@ bool console_line(const struct console *c, const char *what, char *buf, size_t s
  */
 void console_tail(const struct console *c, unsigned int lines, struct strbuf *out);
 
-/** console_clean() - control characters but newline and tab replaced by "?", "\r" dropped. */
+/**
+ * console_clean() - control characters (C1 in UTF-8 too) but newline and tab replaced by "?",
+ * "\r" dropped.
+ */
 void console_clean(const char *data, size_t len, struct strbuf *out);
 
 #endif

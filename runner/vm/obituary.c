@@ -9,7 +9,7 @@ static void explain_panic(const struct console *console, const char *panic, char
 {
 	char killed[160];
 
-	if (strstr(panic, "System is deadlocked on memory") || strstr(panic, "out of memory"))
+	if (strstr(panic, "System is deadlocked on memory") || strcasestr(panic, "out of memory"))
 		snprintf(buf, size, "the guest ran out of memory; give it more with -m");
 	else if (console_line(console, OBITUARY_OOM_KILL, killed, sizeof(killed)))
 		snprintf(buf, size,

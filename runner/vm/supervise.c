@@ -346,8 +346,11 @@ static void check_deadlines(struct supervisor *s, uint64_t now)
 		fail(s, "the guest's agent was lost while the guest ran on");
 	} else if (s->start_deadline && now >= s->start_deadline) {
 		snprintf(message, sizeof(message),
-			 "the guest gave no sign of life within %llu s; is the host overloaded?",
-			 (unsigned long long)s->launch->plan.start_deadline_ms / 1000);
+			 "the guest gave no sign of life within %llu s%s",
+			 (unsigned long long)s->launch->plan.start_deadline_ms / 1000,
+			 s->launch->plan.in.accel == ACCEL_TCG ?
+				 "; is the host overloaded?" :
+				 " under KVM; --accel=tcg may do");
 		fail(s, message);
 	} else if (s->force_deadline && now >= s->force_deadline) {
 		end(s, VM_TIMEOUT, 124, "");

@@ -21,7 +21,7 @@ enum vm_outcome {
 struct vm_result {
 	enum vm_outcome outcome;
 	int code;	  /* exit code for vmrun */
-	char message[512]; /* "" or one line for the user */
+	char message[ERR_TEXT_MAX]; /* "" or one line for the user */
 	struct strbuf console_tail; /* what the guest said last, if that may help */
 };
 

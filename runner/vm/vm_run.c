@@ -88,7 +88,7 @@ static int attempt(const struct launch_input *in, void (*warn)(const char *text)
 static int run_attempts(struct launch_input *in, void (*warn)(const char *text),
 			struct strbuf *dry_run, struct vm_result *ret, struct err *e)
 {
-	char text[700];
+	char text[ERR_TEXT_MAX + 100];
 	int r = attempt(in, warn, dry_run, ret, e);
 
 	if (r < 0 || dry_run || in->accel != ACCEL_KVM || in->spec->accel != ACCEL_AUTO ||
