@@ -14,6 +14,7 @@ void console_free(struct console *c)
 void console_feed(struct console *c, const char *data, size_t len)
 {
 	if (len > CONSOLE_KEEP) {
+		strbuf_consume(&c->tail, c->tail.len);
 		data += len - CONSOLE_KEEP;
 		len = CONSOLE_KEEP;
 	}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "runner/vm/jail_main.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "runner/base/cleanup.h"
+#include "runner/base/parse.h"
 #include "runner/vm/channel.h"
 #include "runner/vm/prepare.h"
 
@@ -157,9 +160,24 @@ static int wait_qemu(const struct jail_main *m, int signals, pid_t qemu)
 	}
 }
 
+/* All that vmrun opens is close-on-exec; what is not came from vmrun's caller. */
+static void close_callers(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	uint64_t fd;
+
+	while (dir && (entry = readdir(dir)))
+		if (parse_uint(entry->d_name, STDERR_FILENO + 1, INT_MAX, &fd) == 0 &&
+		    !(fcntl((int)fd, F_GETFD) & FD_CLOEXEC))
+			close((int)fd);
+	if (dir)
+		closedir(dir);
+}
+
 /*
  * What a fork inherits and PID 1 must not keep: the other ends of its sockets,
- * or it would never see vmrun's end on them, and the user's stdio.
+ * or it would never see vmrun's end on them, and what the user gave to vmrun.
  */
 static void let_go(const struct jail_main *m)
 {
@@ -171,6 +189,7 @@ static void let_go(const struct jail_main *m)
 		close(ours[i]);
 	for (int fd = 0; null >= 0 && fd < 3; fd++)
 		dup2(null, fd);
+	close_callers();
 }
 
 void jail_main(void *arg)
