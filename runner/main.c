@@ -4,13 +4,16 @@
 
 #include "runner/cmd_run.h"
 
-/* A closed standard descriptor would be taken by the first file opened. */
+/*
+ * A closed standard descriptor would be taken by the first file opened. Read-only,
+ * so that a write there fails, as it did.
+ */
 static int open_stdio(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	return fd < 0 ? -1 : close(fd);
 }

@@ -78,13 +78,22 @@ static int stage_lifeline(struct jail *jail, struct err *e)
 
 static int stage_identity(struct jail *jail, struct err *e)
 {
-	/* A map of one's own id alone is given only for setgroups being denied. */
-	bool denied = jail->gids->n == 1 && jail->gids->e[0].count == 1;
-
-	if (!jail->keep_groups && !denied && setgroups(0, NULL) < 0)
+	if (!jail->keep_groups && !jail->groups_denied && setgroups(0, NULL) < 0)
 		return err_errno(e, errno, "cannot drop supplementary groups");
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_errno(e, errno, "cannot become root of the user namespace");
+	return 0;
+}
+
+/*
+ * In podman's layout PID 1 has QEMU's ids: what keeps QEMU from its /proc/1 (its
+ * environment, its descriptors, its memory) is that it cannot be dumped.
+ */
+static int stage_undumpable(struct jail *jail, struct err *e)
+{
+	(void)jail;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_errno(e, errno, "cannot make the jail's first process undumpable");
 	return 0;
 }
 
@@ -131,6 +140,7 @@ static const struct stage stages[] = {
 	{ PHASE_ATTACH, "attach", mounts_attach_binds },
 	{ PHASE_ATTACH, "identity", stage_identity },
 	{ PHASE_ATTACH, "lifeline again", stage_lifeline },
+	{ PHASE_ATTACH, "undumpable", stage_undumpable },
 
 	{ PHASE_CONFINE, "session", stage_session },
 	{ PHASE_CONFINE, "root", mounts_new_root },
@@ -223,6 +233,7 @@ int jail_spawn(struct jail *jail, void (*main)(void *arg), void *arg, int *ret_p
 	int go[2], r;
 	long pid;
 
+	jail->groups_denied = userns_groups_denied(jail->uids, jail->gids);
 	if (!jail->host_network)
 		args.flags |= CLONE_NEWNET;
 	if (geteuid() == 0) {
@@ -242,8 +253,10 @@ int jail_spawn(struct jail *jail, void (*main)(void *arg), void *arg, int *ret_p
 
 		cleanup_close(&go_write);
 		/* No byte: vmrun could not write the maps, or is gone. */
-		if (read(go_read, &byte, 1) == 1)
-			main(arg);
+		if (read(go_read, &byte, 1) != 1)
+			_exit(1);
+		cleanup_close(&go_read);
+		main(arg);
 		_exit(1);
 	}
 	r = userns_write_maps((pid_t)pid, jail->uids, jail->gids, e);
@@ -275,11 +288,11 @@ static int place_fds(const int *fds, unsigned int n, int *keep, struct err *e)
 		return err_msg(e, EINVAL, "too many descriptors for the jail");
 	/* Out of the way first: a source may have a number that is a target. */
 	for (unsigned int i = 0; i < n; i++) {
-		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
+		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, (int)n);
 		if (high[i] < 0)
 			return err_errno(e, errno, "cannot pass descriptor %d on", fds[i]);
 	}
-	*keep = fcntl(*keep, F_DUPFD_CLOEXEC, 64);
+	*keep = fcntl(*keep, F_DUPFD_CLOEXEC, (int)n);
 	for (unsigned int i = 0; i < n; i++)
 		if (dup2(high[i], (int)i) < 0)
 			return err_errno(e, errno, "cannot pass descriptor %d on", fds[i]);
@@ -306,22 +319,44 @@ static void exec_child(struct jail *jail, char *const argv[], const int *fds, un
 	_exit(127);
 }
 
-int jail_exec(struct jail *jail, char *const argv[], const int *fds, unsigned int n_fds,
-	      pid_t *ret_pid, struct err *e)
+static bool is_kept(int fd, const int *keep, unsigned int n)
 {
-	_cleanup_close_ int err_read = -1;
+	for (unsigned int i = 0; i < n; i++)
+		if (keep[i] == fd)
+			return true;
+	return false;
+}
+
+static int close_others(const int *keep, unsigned int n, struct err *e)
+{
+	int highest = STDERR_FILENO;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (keep[i] > highest)
+			highest = keep[i];
+	for (int fd = STDERR_FILENO + 1; fd <= highest; fd++)
+		if (!is_kept(fd, keep, n))
+			close(fd);
+	if (syscall(SYS_close_range, (unsigned int)highest + 1, ~0U, 0) < 0)
+		return err_errno(e, errno, "cannot close descriptors");
+	return 0;
+}
+
+int jail_exec(struct jail *jail, char *const argv[], const int *fds, unsigned int n_fds,
+	      const int *keep, unsigned int n_keep, pid_t *ret_pid, struct err *e)
+{
 	struct err said;
-	int pipefd[2], r;
+	int err_read, pipefd[2], r;
 	ssize_t n;
 	pid_t pid;
 
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_errno(e, errno, "cannot make a pipe");
-	err_read = pipefd[0];
 	pid = fork();
 	if (pid == 0)
 		exec_child(jail, argv, fds, n_fds, pipefd[1]);
 	close(pipefd[1]);
+	err_read = pipefd[0];
 	if (pid < 0)
 		return err_errno(e, errno, "cannot fork in the jail");
 	r = caps_drop_all(e);
@@ -330,6 +365,9 @@ int jail_exec(struct jail *jail, char *const argv[], const int *fds, unsigned in
 	do
 		n = read(err_read, &said, sizeof(said));
 	while (n < 0 && errno == EINTR);
+	r = close_others(keep, n_keep, e);
+	if (r < 0)
+		return r;
 	if (n == sizeof(said)) {
 		*e = said;
 		return -said.errnum;

@@ -19,7 +19,7 @@
 struct jail_bind {
 	char *source;	    /* absolute, without symlinks; owned */
 	int source_fd;	    /* O_PATH of the same, opened by the caller; owned */
-	char target[64];    /* path in the jail */
+	char target[64];    /* path in the jail, or "": only for PID 1, by tree_fd */
 	bool read_only;
 	int tree_fd;	    /* the detached mount, once there is one; owned */
 };
@@ -31,6 +31,7 @@ struct jail {
 	bool host_network;	   /* stay in the caller's network namespace */
 	bool kvm;		   /* /dev/kvm is visible */
 	bool keep_groups;	   /* keep the caller's supplementary groups */
+	bool groups_denied;	   /* set by jail_spawn(): setgroups(2) is forbidden in there */
 	struct jail_bind binds[JAIL_BINDS_MAX];
 	unsigned int n_binds;
 };
@@ -41,7 +42,8 @@ void jail_free(struct jail *jail);
 /**
  * jail_add_bind() - make a host directory or file visible at @target.
  * @source_fd: O_PATH, opened by the caller; duplicated.
- * @target: path in the jail, at most 63 bytes.
+ * @target: path in the jail, at most 63 bytes; "": nowhere, but PID 1 can use it
+ *	by its tree_fd.
  */
 int jail_add_bind(struct jail *jail, int source_fd, const char *target, bool read_only,
 		  struct err *e);
@@ -75,13 +77,15 @@ int jail_confine(struct jail *jail, struct err *e);
 /**
  * jail_exec() - start a program as the jail's only other process.
  * @argv: NULL-terminated, argv[0] an absolute path in the jail.
- * @fds: become descriptors 0, 1, ... of the program; all others are closed.
+ * @fds: become descriptors 0, 1, ... of the program; it has no others.
+ * @keep, @n_keep: what the calling process needs on: it closes all others, for
+ *	what it holds the program may find in /proc.
  * @ret_pid: pid in the jail's PID namespace.
  *
  * Returns once the program was executed, or why it could not be. The calling
  * process keeps no capability.
  */
 int jail_exec(struct jail *jail, char *const argv[], const int *fds, unsigned int n_fds,
-	      pid_t *ret_pid, struct err *e);
+	      const int *keep, unsigned int n_keep, pid_t *ret_pid, struct err *e);
 
 #endif

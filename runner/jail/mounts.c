@@ -133,6 +133,22 @@ static int make_dir(const char *path, struct err *e)
 	return 0;
 }
 
+/* The directories above @path (absolute on the host) in the jail. */
+static int make_parents(const char *path, struct err *e)
+{
+	char part[PATH_MAX];
+
+	for (const char *p = path + 1; (p = strchr(p, '/')); p++) {
+		int r;
+
+		snprintf(part, sizeof(part), "%.*s", (int)(p - path - 1), path + 1);
+		r = make_dir(part, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int make_file(const char *path, const void *data, size_t len, struct err *e)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -154,8 +170,8 @@ int mounts_new_root(struct jail *jail, struct err *e)
 	if (root < 0)
 		return err_errno(e, -root, "cannot make the jail's root file system");
 	umask(0022);
-	/* Any directory that every host has will do: it is left behind by the pivot. */
-	r = attach(root, "/tmp", e);
+	/* A directory that every host has and nothing below is needed of. */
+	r = attach(root, "/sys", e);
 	if (r < 0)
 		return r;
 	if (fchdir(root) < 0)
@@ -197,33 +213,36 @@ static int show_programs(const char *path, struct err *e)
 	return attach(tree, path + 1, e);
 }
 
-/* A QEMU outside the system's directories: show its installation prefix. */
+/*
+ * A QEMU outside the system's directories, installed as PREFIX/bin/NAME: show
+ * what an installation has, and not all of PREFIX, which may be a home.
+ */
 static int show_qemu_prefix(const char *qemu, struct err *e)
 {
 	static const char *const shown[] = { "/usr/", "/bin/", "/sbin/" };
-	char prefix[PATH_MAX];
+	static const char *const parts[] = { "bin", "lib", "lib64", "libexec", "share/qemu",
+					     "share/seabios" };
+	char prefix[PATH_MAX], path[PATH_MAX + 16];
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
 		if (!strncmp(qemu, shown[i], strlen(shown[i])))
 			return 0;
 	snprintf(prefix, sizeof(prefix), "%s", qemu);
-	for (int up = 0; up < 2; up++) {
-		*strrchr(prefix, '/') = '\0';
-		if (!*prefix)
-			return err_msg(e, EINVAL,
-				       "QEMU at %s has no installation prefix of its own; install it "
-				       "as PREFIX/bin/%s",
-				       qemu, strrchr(qemu, '/') + 1);
-	}
-	for (char *p = prefix + 1; (p = strchr(p, '/')); p++) {
-		*p = '\0';
-		r = make_dir(prefix + 1, e);
-		*p = '/';
+	*strrchr(prefix, '/') = '\0';
+	if (strlen(prefix) < 5 || strcmp(prefix + strlen(prefix) - 4, "/bin"))
+		return err_msg(e, EINVAL, "QEMU at %s is not installed as PREFIX/bin/NAME; do so",
+			       qemu);
+	prefix[strlen(prefix) - 4] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		snprintf(path, sizeof(path), "%s/%s", prefix, parts[i]);
+		r = make_parents(path, e);
+		if (r == 0)
+			r = show_programs(path, e);
 		if (r < 0)
 			return r;
 	}
-	return show_programs(prefix, e);
+	return 0;
 }
 
 int mounts_programs(struct jail *jail, struct err *e)
@@ -294,6 +313,8 @@ int mounts_place_binds(struct jail *jail, struct err *e)
 		struct stat st;
 		int r;
 
+		if (!*b->target)
+			continue;
 		if (fstat(b->tree_fd, &st) < 0)
 			return err_errno(e, errno, "cannot stat %s", b->source);
 		r = S_ISDIR(st.st_mode) ? make_dir(target, e) : make_file(target, "", 0, e);

@@ -19,6 +19,12 @@ bool userns_only_own_id(const struct id_map *map, uid_t own)
 	return map->n == 1 && map->e[0].count == 1 && map->e[0].outside == own;
 }
 
+bool userns_groups_denied(const struct id_map *uids, const struct id_map *gids)
+{
+	return geteuid() != 0 && userns_only_own_id(uids, geteuid()) &&
+	       userns_only_own_id(gids, getegid());
+}
+
 static int write_map(pid_t pid, const char *file, const struct id_map *map, struct err *e)
 {
 	_cleanup_strbuf_ struct strbuf b = { 0 };
@@ -45,7 +51,6 @@ struct helper {
 static void exec_helper(const char *name, pid_t pid, const struct id_map *map, int err_fd)
 {
 	struct strvec argv = { 0 };
-	sigset_t none;
 
 	strvec_add(&argv, name);
 	strvec_addf(&argv, "%d", (int)pid);
@@ -54,8 +59,7 @@ static void exec_helper(const char *name, pid_t pid, const struct id_map *map, i
 		strvec_addf(&argv, "%u", map->e[i].outside);
 		strvec_addf(&argv, "%u", map->e[i].count);
 	}
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* vmrun's signals stay blocked: it decides what a Ctrl-C ends. */
 	dup2(err_fd, STDERR_FILENO);
 	if (!argv.failed)
 		execvp(name, argv.v);
@@ -88,12 +92,13 @@ static int helper_finish(struct helper *h, struct err *e)
 	_cleanup_close_ int err_fd = h->err_fd;
 	char said[256];
 	ssize_t n = read(err_fd, said, sizeof(said) - 1);
-	int status;
+	int status = -1;
 
 	said[n > 0 ? n : 0] = '\0';
 	said[strcspn(said, "\n")] = '\0';
-	while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	while (waitpid(h->pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_errno(e, errno, "cannot wait for %s", h->name);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127 && !*said)
@@ -129,7 +134,7 @@ static int write_by_helpers(pid_t pid, const struct id_map *uids, const struct i
 int userns_write_maps(pid_t pid, const struct id_map *uids, const struct id_map *gids,
 		      struct err *e)
 {
-	bool own = userns_only_own_id(uids, geteuid()) && userns_only_own_id(gids, getegid());
+	bool own = userns_groups_denied(uids, gids);
 	char path[64];
 	int r;
 
@@ -172,6 +177,10 @@ int userns_explain(int errnum, struct err *e)
 		return err_msg(e, errnum,
 			       "no more user namespaces are allowed here; raise "
 			       "/proc/sys/user/max_user_namespaces");
+	if (errnum == EAGAIN)
+		return err_msg(e, errnum,
+			       "cannot start another process: the limit is reached; raise ulimit -u, "
+			       "or end some");
 	if (errnum == ENOSYS || errnum == EINVAL)
 		return err_errno(e, errnum,
 				 "this kernel has no user namespaces, or none in a container");

@@ -24,6 +24,12 @@ int userns_write_maps(pid_t pid, const struct id_map *uids, const struct id_map 
 bool userns_only_own_id(const struct id_map *map, uid_t own);
 
 /**
+ * userns_groups_denied() - whether userns_write_maps() will deny setgroups(2),
+ * without which the kernel takes no unprivileged map of the own id alone.
+ */
+bool userns_groups_denied(const struct id_map *uids, const struct id_map *gids);
+
+/**
  * userns_explain() - turn a failed clone of a user namespace into what forbids
  * it and what to do. Return: -@errnum.
  */

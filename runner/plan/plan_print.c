@@ -84,8 +84,8 @@ static void print_kernel(const struct base_report *report, struct strbuf *out)
 	print_word(out, report->kernel_path);
 	strbuf_puts(out, ", version ");
 	print_word(out, report->kernel_version);
-	strbuf_printf(out, ", by %s, initramfs %" PRIu64 " KiB\n",
-		      report->pvh ? "PVH" : "bzImage", report->initramfs_size >> 10);
+	strbuf_printf(out, ", by %s, initramfs %" PRIu64 " KiB\n", report->pvh ? "PVH" : "bzImage",
+		      report->initramfs_size >> 10);
 }
 
 static void print_network(const struct vm_plan *plan, struct strbuf *out)

@@ -10,10 +10,12 @@
 #include "runner/plan/parts.h"
 
 /*
- * Emulated guests of a loaded machine were seen to take 40 s to start; one that
- * KVM cannot run shows nothing, ever, and "auto" has TCG to fall back to.
+ * Emulated guests of a loaded machine were seen to take 40 s to start. Under KVM
+ * it is one or two; where KVM cannot run a guest it shows nothing, ever, and
+ * "auto" has TCG to fall back to.
  */
-#define DEADLINE_MS 120000
+#define DEADLINE_TCG_MS 120000
+#define DEADLINE_KVM_MS 30000
 #define DEADLINE_KVM_TRIAL_MS 15000
 
 #define LABEL_MAX 63 /* of a host name */
@@ -86,9 +88,9 @@ int vm_plan_make(const struct plan_input *in, struct vm_plan *ret, struct err *e
 	if (r < 0)
 		return r;
 	p.cpus = spec->cpus ? spec->cpus : in->accel == ACCEL_KVM ? in->facts->cpus : 1;
-	p.start_deadline_ms = in->accel == ACCEL_KVM && spec->accel == ACCEL_AUTO ?
-				      DEADLINE_KVM_TRIAL_MS :
-				      DEADLINE_MS;
+	p.start_deadline_ms = in->accel == ACCEL_TCG	? DEADLINE_TCG_MS :
+			      spec->accel == ACCEL_AUTO ? DEADLINE_KVM_TRIAL_MS :
+							  DEADLINE_KVM_MS;
 	plan_hostname(in, p.hostname, sizeof(p.hostname));
 	p.cmdline = plan_kcmdline(in);
 	if (!p.cmdline)

@@ -4,8 +4,8 @@
  * packet a message, with at most one descriptor.
  *
  *	PID 1: KERNEL    here is the kernel's digest; have you got it unpacked?
- *	vmrun: CACHED    yes: descriptor, read-only     | MAKE: no, unpack it here
- *	PID 1: MADE      done (answered by CACHED)      | UNMADE: it has no payload
+ *	vmrun: CACHED    yes, in the cache | MAKE: no; a file to unpack it to, if any
+ *	PID 1: MADE      done (answered by CACHED) | UNMADE: not into that file
  *	PID 1: REPORT    what was found; may I go on?
  *	vmrun: GO
  *	PID 1: RUNNING   QEMU was executed

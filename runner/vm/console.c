@@ -27,9 +27,9 @@ void console_feed(struct console *c, const char *data, size_t len)
 /* Where @what begins for the last time; NULL if it does not. */
 static const char *find_last(const struct console *c, const char *what)
 {
-	const char *end = c->tail.data + c->tail.len, *found = NULL, *p = c->tail.data;
+	const char *p = strbuf_str(&c->tail), *end = p + c->tail.len, *found = NULL;
 
-	while (p && (p = memmem(p, (size_t)(end - p), what, strlen(what)))) {
+	while ((p = memmem(p, (size_t)(end - p), what, strlen(what)))) {
 		found = p;
 		p += strlen(what);
 	}

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "runner/vm/jail_main.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -15,7 +13,6 @@
 #include <unistd.h>
 
 #include "runner/base/cleanup.h"
-#include "runner/base/parse.h"
 #include "runner/vm/channel.h"
 #include "runner/vm/prepare.h"
 
@@ -68,6 +65,7 @@ static int prepare(const struct jail_main *m, struct base_report *report, struct
 	struct prepare_input in = {
 		.channel = m->channel,
 		.root_fd = m->jail.binds[0].tree_fd,
+		.kernels_fd = m->kernels_bind < 0 ? -1 : m->jail.binds[m->kernels_bind].tree_fd,
 		.base = spec->root,
 		.kernel_fd = m->kernel_fd,
 		.kernel = spec->kernel,
@@ -90,19 +88,12 @@ static int ask_to_go(const struct jail_main *m, const struct base_report *report
 }
 
 static int start_qemu(struct jail_main *m, const struct vm_plan *plan,
-		      const struct boot_files *files, pid_t *ret_pid, struct err *e)
+		      const struct boot_files *files, int lock, int signals, pid_t *ret_pid,
+		      struct err *e)
 {
-	_cleanup_close_ int null = -1;
-	int r;
-
-	r = jail_confine(&m->jail, e);
-	if (r < 0)
-		return r;
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0)
-		return err_errno(e, errno, "cannot open /dev/null in the jail");
+	const int keep[] = { m->channel, signals, lock };
 	const int fds[VM_FD_END] = {
-		[0] = null,
+		[0] = STDIN_FILENO, /* /dev/null: see let_go() */
 		[1] = m->stderr_fd,
 		[2] = m->stderr_fd,
 		[VM_FD_AGENT] = m->agent,
@@ -110,21 +101,32 @@ static int start_qemu(struct jail_main *m, const struct vm_plan *plan,
 		[VM_FD_KERNEL] = files->kernel,
 		[VM_FD_INITRD] = files->initrd,
 	};
-	return jail_exec(&m->jail, plan->qemu_argv.v, fds, VM_FD_END, ret_pid, e);
+
+	/*
+	 * What is kept is all that the jail's first process has from here on; QEMU's
+	 * ends of the sockets are QEMU's alone, so that its end is seen on them.
+	 */
+	return jail_exec(&m->jail, plan->qemu_argv.v, fds, VM_FD_END, keep, ARRAY_SIZE(keep),
+			 ret_pid, e);
 }
 
-/* All up to the running QEMU. Return: 0, or an error to send. */
-static int start(struct jail_main *m, pid_t *ret_qemu, struct err *e)
+/*
+ * All up to the running QEMU. What the base decides (which kernel, what modules)
+ * is read and unpacked after the jail has closed: a kernel that takes over its
+ * unpacker finds what QEMU would find.
+ */
+static int start(struct jail_main *m, int signals, pid_t *ret_qemu, struct err *e)
 {
-	_cleanup_close_ int lock = -1;
 	struct boot_files files = { -1, -1 };
 	struct base_report report;
 	struct vm_plan plan;
-	int r;
+	int lock = -1, r;
 
 	r = jail_attach(&m->jail, e);
 	if (r == 0 && !m->in->dry_run)
 		r = lock_base(m, &lock, e);
+	if (r == 0)
+		r = jail_confine(&m->jail, e);
 	if (r == 0)
 		r = prepare(m, &report, &files, e);
 	if (r == 0 && ask_to_go(m, &report) < 0)
@@ -132,9 +134,7 @@ static int start(struct jail_main *m, pid_t *ret_qemu, struct err *e)
 	if (r == 0)
 		r = launch_plan(m->in, &report, &plan, e);
 	if (r == 0)
-		r = start_qemu(m, &plan, &files, ret_qemu, e);
-	if (r == 0)
-		steal_fd(&lock); /* held until this process ends */
+		r = start_qemu(m, &plan, &files, lock, signals, ret_qemu, e);
 	return r;
 }
 
@@ -160,21 +160,6 @@ static int wait_qemu(const struct jail_main *m, int signals, pid_t qemu)
 	}
 }
 
-/* All that vmrun opens is close-on-exec; what is not came from vmrun's caller. */
-static void close_callers(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-	uint64_t fd;
-
-	while (dir && (entry = readdir(dir)))
-		if (parse_uint(entry->d_name, STDERR_FILENO + 1, INT_MAX, &fd) == 0 &&
-		    !(fcntl((int)fd, F_GETFD) & FD_CLOEXEC))
-			close((int)fd);
-	if (dir)
-		closedir(dir);
-}
-
 /*
  * What a fork inherits and PID 1 must not keep: the other ends of its sockets,
  * or it would never see vmrun's end on them, and what the user gave to vmrun.
@@ -189,7 +174,6 @@ static void let_go(const struct jail_main *m)
 		close(ours[i]);
 	for (int fd = 0; null >= 0 && fd < 3; fd++)
 		dup2(null, fd);
-	close_callers();
 }
 
 void jail_main(void *arg)
@@ -206,16 +190,12 @@ void jail_main(void *arg)
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, NULL);
 	signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (start(m, &qemu, &msg.err) < 0) {
+	if (start(m, signals, &qemu, &msg.err) < 0) {
 		msg.kind = CHANNEL_ERROR;
 		channel_send(m->channel, &msg, -1);
 		_exit(1);
 	}
 	channel_send(m->channel, &msg, -1);
-	/* The other ends must be QEMU's alone, so that its end is seen on them. */
-	cleanup_close(&m->agent);
-	cleanup_close(&m->console);
-	cleanup_close(&m->stderr_fd);
 	msg.kind = CHANNEL_ENDED;
 	msg.status = wait_qemu(m, signals, qemu);
 	channel_send(m->channel, &msg, -1);

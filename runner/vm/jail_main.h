@@ -16,12 +16,13 @@ struct jail_main {
 	int stderr_fd;
 	int kernel_fd;	/* -k, or -1 */
 	int modules_fd; /* --modules, or -1 */
+	int kernels_bind; /* index of the kernel cache in .jail.binds, or -1 */
 };
 
 #define JAIL_MAIN_INIT                                                                    \
 	{                                                                                 \
 		.channel = -1, .agent = -1, .console = -1, .stderr_fd = -1, .kernel_fd = -1, \
-		.modules_fd = -1                                                          \
+		.modules_fd = -1, .kernels_bind = -1                                      \
 	}
 
 /** jail_main() - @arg: struct jail_main. Never returns. */

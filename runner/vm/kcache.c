@@ -4,71 +4,67 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runner/base/cleanup.h"
 #include "runner/base/err.h"
 #include "runner/base/fs.h"
 
-static void entry_path(const char *cache_dir, const uint8_t digest[32], char *buf, size_t size)
-{
-	char hex[65];
-
-	for (int i = 0; i < 32; i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-	snprintf(buf, size, "%s/kernels/%s.vmlinux", cache_dir, hex);
-}
-
-int kcache_open(const char *cache_dir, const uint8_t digest[32], int *ret_fd)
-{
-	char path[512];
-	int fd;
-
-	if (!*cache_dir)
-		return -ENOENT;
-	entry_path(cache_dir, digest, path, sizeof(path));
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
-	*ret_fd = fd;
-	return 0;
-}
-
-int kcache_begin(const char *cache_dir, int *ret_fd)
+int kcache_open(const char *cache_dir, int *ret_fd)
 {
 	struct err ignored;
 	char dir[512];
-	int fd = -1;
+	int fd, r;
 
+	if (!*cache_dir)
+		return -ENOENT;
 	snprintf(dir, sizeof(dir), "%s/kernels", cache_dir);
-	if (*cache_dir && fs_mkdir_p(dir, 0700, &ignored) == 0)
-		fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0)
-		fd = memfd_create("vmlinux", MFD_CLOEXEC);
+	r = fs_mkdir_p(dir, 0700, &ignored);
+	if (r < 0)
+		return r;
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	*ret_fd = fd;
 	return 0;
 }
 
-int kcache_publish(const char *cache_dir, const uint8_t digest[32], int fd, int *ret_fd)
+void kcache_name(const uint8_t digest[32], char ret[KCACHE_NAME_SIZE])
 {
-	char link[64], path[512];
-	int ro;
+	for (int i = 0; i < 32; i++)
+		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+	snprintf(ret + 64, KCACHE_NAME_SIZE - 64, ".vmlinux");
+}
 
-	/* QEMU opens it as an id that need not be the owner's; it holds no secret. */
-	if (fchmod(fd, 0444) < 0)
+bool kcache_has(int kernels_fd, const uint8_t digest[32])
+{
+	char name[KCACHE_NAME_SIZE];
+	struct stat st;
+
+	kcache_name(digest, name);
+	return fstatat(kernels_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+int kcache_begin(int kernels_fd, int *ret_fd)
+{
+	int fd = openat(kernels_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
 		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+int kcache_publish(int kernels_fd, const uint8_t digest[32], int fd)
+{
+	char link[64], name[KCACHE_NAME_SIZE];
+
+	/* QEMU reads it as an id that need not be the owner's; it holds no secret. */
+	if (fchmod(fd, 0444) < 0 || fdatasync(fd) < 0)
+		return -errno;
+	kcache_name(digest, name);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ro = open(link, O_RDONLY | O_CLOEXEC);
-	if (ro < 0)
+	if (linkat(AT_FDCWD, link, kernels_fd, name, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST)
 		return -errno;
-	entry_path(cache_dir, digest, path, sizeof(path));
-	/* Another run may have been faster; a memfd cannot be linked: both are well. */
-	if (*cache_dir && fdatasync(fd) == 0)
-		(void)!linkat(AT_FDCWD, link, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
-	*ret_fd = ro;
 	return 0;
 }

@@ -53,6 +53,10 @@ static int open_inputs(struct jail_main *m, struct err *e)
 	r = jail_add_bind(&m->jail, m->in->base->fd, JAIL_ROOT_DIR, spec->root_mode != ROOT_RW, e);
 	for (unsigned int i = 0; r == 0 && i < spec->n_volumes; i++)
 		r = open_volume(&spec->volumes[i], i, &m->jail, e);
+	if (r == 0 && m->parent->kernels >= 0) {
+		m->kernels_bind = (int)m->jail.n_binds;
+		r = jail_add_bind(&m->jail, m->parent->kernels, "", true, e);
+	}
 	if (r == 0 && spec->kernel) {
 		r = fs_open_host_file(spec->kernel, KERNEL_IMAGE_MAX, &m->kernel_fd);
 		if (r < 0)
@@ -125,37 +129,34 @@ static int wait_message(const struct launch_input *in, struct vm_launch *launch,
 	return 0;
 }
 
-/* KERNEL: from the cache, or a place to unpack it to and later a name for it. */
-static int serve_kernel(const struct launch_input *in, struct vm_launch *launch,
-			const struct channel_msg *asked, int *making_fd, struct err *e)
+/* KERNEL: it is in the cache, or a place to unpack it to. */
+static int serve_kernel(struct vm_launch *launch, const struct channel_msg *asked, int *making_fd,
+			struct err *e)
 {
 	struct channel_msg reply = { .kind = CHANNEL_CACHED };
-	_cleanup_close_ int fd = -1;
-	int r = kcache_open(in->facts->cache_dir, asked->report.kernel_digest, &fd);
+	int r;
 
-	if (r < 0) {
-		reply.kind = CHANNEL_MAKE;
-		r = kcache_begin(in->facts->cache_dir, &fd);
-		if (r < 0)
-			return err_errno(e, -r, "cannot make a file to unpack the kernel to");
-		*making_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	}
 	memcpy(launch->report.kernel_digest, asked->report.kernel_digest,
 	       sizeof(launch->report.kernel_digest));
-	r = channel_send(launch->channel, &reply, fd);
+	if (launch->kernels < 0 || !kcache_has(launch->kernels, asked->report.kernel_digest)) {
+		reply.kind = CHANNEL_MAKE;
+		/* Without a file it is unpacked to memory. */
+		if (launch->kernels >= 0)
+			(void)!kcache_begin(launch->kernels, making_fd);
+	}
+	r = channel_send(launch->channel, &reply, *making_fd);
 	return r < 0 ? err_errno(e, -r, "cannot talk to the jail") : 0;
 }
 
-static int serve_made(const struct launch_input *in, struct vm_launch *launch, int making_fd,
-		      struct err *e)
+static int serve_made(struct vm_launch *launch, int making_fd, struct err *e)
 {
 	struct channel_msg reply = { .kind = CHANNEL_CACHED };
-	_cleanup_close_ int fd = -1;
-	int r = kcache_publish(in->facts->cache_dir, launch->report.kernel_digest, making_fd, &fd);
+	int r;
 
-	if (r == 0)
-		r = channel_send(launch->channel, &reply, fd);
-	return r < 0 ? err_errno(e, -r, "cannot keep the unpacked kernel") : 0;
+	/* Where this fails, PID 1 finds no entry, and helps itself. */
+	(void)!kcache_publish(launch->kernels, launch->report.kernel_digest, making_fd);
+	r = channel_send(launch->channel, &reply, -1);
+	return r < 0 ? err_errno(e, -r, "cannot talk to the jail") : 0;
 }
 
 static int wait_report(const struct launch_input *in, struct vm_launch *launch, struct err *e)
@@ -171,9 +172,9 @@ static int wait_report(const struct launch_input *in, struct vm_launch *launch, 
 		if (msg.kind == CHANNEL_REPORT)
 			break;
 		if (msg.kind == CHANNEL_KERNEL && making_fd < 0)
-			r = serve_kernel(in, launch, &msg, &making_fd, e);
+			r = serve_kernel(launch, &msg, &making_fd, e);
 		else if (msg.kind == CHANNEL_MADE && making_fd >= 0)
-			r = serve_made(in, launch, making_fd, e);
+			r = serve_made(launch, making_fd, e);
 		else if (msg.kind != CHANNEL_UNMADE)
 			r = err_msg(e, EPROTO, "the jail talks nonsense (%d)", (int)msg.kind);
 		if (r < 0)
@@ -217,9 +218,11 @@ int vm_launch(const struct launch_input *in, struct vm_launch *ret, struct err *
 	int r;
 
 	*ret = (struct vm_launch){
-		.pidfd = -1, .channel = -1, .agent = -1, .console = -1, .stderr_fd = -1
+		.pidfd = -1, .channel = -1, .agent = -1, .console = -1, .stderr_fd = -1,
+		.kernels = -1
 	};
 	jail_init(&m.jail);
+	(void)!kcache_open(in->facts->cache_dir, &ret->kernels);
 	m.in = in;
 	m.parent = ret;
 	m.jail.uids = &in->idmap->uids;
@@ -257,5 +260,6 @@ void vm_launch_free(struct vm_launch *launch)
 	cleanup_close(&launch->agent);
 	cleanup_close(&launch->console);
 	cleanup_close(&launch->stderr_fd);
+	cleanup_close(&launch->kernels);
 	vm_plan_free(&launch->plan);
 }

@@ -29,6 +29,7 @@ struct vm_launch {
 	int agent;   /* stream sockets */
 	int console;
 	int stderr_fd; /* what QEMU says */
+	int kernels;   /* the cache of unpacked kernels, O_PATH; -1: there is none */
 	struct base_report report;
 	struct vm_plan plan; /* refers to .report: the struct must not be copied */
 	int signal; /* the signal that ended the start, else 0 */

@@ -17,6 +17,7 @@
 #include "runner/host/base_dir.h"
 #include "runner/host/kernel_find.h"
 #include "runner/vm/channel.h"
+#include "runner/vm/kcache.h"
 
 struct kernel_bytes {
 	char *data;
@@ -56,6 +57,14 @@ static int read_given_kernel(const struct prepare_input *in, struct base_report 
 	return 0;
 }
 
+static int seal_memfd(const char *name, int *fd, int *ret_fd, struct err *e)
+{
+	if (fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		return err_errno(e, errno, "cannot seal the %s", name);
+	*ret_fd = steal_fd(fd);
+	return 0;
+}
+
 /* Takes bytes that QEMU is to load as they are. */
 static int to_memfd(const char *name, const void *data, size_t len, int *ret_fd, struct err *e)
 {
@@ -64,10 +73,7 @@ static int to_memfd(const char *name, const void *data, size_t len, int *ret_fd,
 
 	if (r < 0)
 		return err_errno(e, -r, "cannot hold the %s in memory", name);
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-		return err_errno(e, errno, "cannot seal the %s", name);
-	*ret_fd = steal_fd(&fd);
-	return 0;
+	return seal_memfd(name, &fd, ret_fd, e);
 }
 
 static int ask(int channel, const struct channel_msg *msg, struct channel_msg *ret, int *ret_fd,
@@ -80,32 +86,61 @@ static int ask(int channel, const struct channel_msg *msg, struct channel_msg *r
 	return r < 0 ? err_errno(e, -r, "the jail lost vmrun") : 0;
 }
 
+/* Through the read-only mount: not even a descriptor of QEMU's can write to it. */
+static int open_cached(const struct prepare_input *in, const uint8_t digest[32], int *ret_fd)
+{
+	char name[KCACHE_NAME_SIZE];
+
+	if (in->kernels_fd < 0)
+		return -ENOENT;
+	kcache_name(digest, name);
+	return fs_open_regular(in->kernels_fd, name, VMLINUX_MAX, ret_fd, NULL);
+}
+
+/* Unpacked for this run only: where there is no cache, or no room in it. */
+static int unpack_to_memory(const struct kernel_bytes *image, const struct bzimage *bz,
+			    int *ret_fd, struct err *e)
+{
+	_cleanup_close_ int fd = memfd_create("vmlinux", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0)
+		return err_errno(e, errno, "cannot hold the kernel in memory");
+	r = kernel_unpack((const uint8_t *)image->data, image->len, bz, fd, e);
+	if (r < 0)
+		return r;
+	return seal_memfd("kernel", &fd, ret_fd, e);
+}
+
 /*
- * The unpacked kernel, from the cache or made now.
+ * The unpacked kernel, from the cache or made now. @fd: to unpack to, or -1; taken.
  * Return: 0, -ENOTSUP if this kernel has no payload that can be unpacked.
  */
 static int unpacked_kernel(const struct prepare_input *in, const struct kernel_bytes *image,
-			   const struct bzimage *bz, const struct channel_msg *answer, int fd,
-			   int *ret_fd, struct err *e)
+			   const struct bzimage *bz, const struct base_report *report,
+			   const struct channel_msg *answer, int fd, int *ret_fd, struct err *e)
 {
 	struct channel_msg made = { .kind = CHANNEL_MADE }, reply;
+	_cleanup_close_ int place = fd;
 	int r;
 
-	if (answer->kind == CHANNEL_CACHED) {
-		*ret_fd = fd;
+	if (answer->kind == CHANNEL_CACHED && open_cached(in, report->kernel_digest, ret_fd) == 0)
 		return 0;
+	if (answer->kind == CHANNEL_MAKE && place >= 0) {
+		r = kernel_unpack((const uint8_t *)image->data, image->len, bz, place, e);
+		if (r < 0)
+			made.kind = CHANNEL_UNMADE;
+		if (r == 0)
+			r = ask(in->channel, &made, &reply, NULL, e);
+		else if (channel_send(in->channel, &made, -1) < 0)
+			return r;
+		if (r == 0 && open_cached(in, report->kernel_digest, ret_fd) == 0)
+			return 0;
+		/* A full disk does not matter to this run; a bad kernel stays one. */
+		if (r == -ENOTSUP || r == -EBADMSG || r == -EINVAL)
+			return r;
 	}
-	r = kernel_unpack((const uint8_t *)image->data, image->len, bz, fd, e);
-	close(fd);
-	if (r < 0) {
-		made.kind = CHANNEL_UNMADE;
-		channel_send(in->channel, &made, -1);
-		return r;
-	}
-	r = ask(in->channel, &made, &reply, ret_fd, e);
-	if (r == 0 && (reply.kind != CHANNEL_CACHED || *ret_fd < 0))
-		return err_msg(e, EPROTO, "the unpacked kernel got lost");
-	return r;
+	return unpack_to_memory(image, bz, ret_fd, e);
 }
 
 /* What QEMU loads: an ELF with a PVH entry, else the image itself. */
@@ -125,15 +160,13 @@ static int bootable_kernel(const struct prepare_input *in, const struct kernel_b
 	r = ask(in->channel, &msg, &answer, &fd, e);
 	if (r < 0)
 		return r;
-	if ((answer.kind != CHANNEL_CACHED && answer.kind != CHANNEL_MAKE) || fd < 0)
-		return err_msg(e, EPROTO, "no place to unpack the kernel to");
 
 	r = bzimage_parse((const uint8_t *)image->data, image->len, &bz, e);
 	if (r < 0)
 		return err_prefix(e, "kernel %s", report->kernel_path);
 	if (!*report->kernel_version)
 		snprintf(report->kernel_version, sizeof(report->kernel_version), "%s", bz.version);
-	r = unpacked_kernel(in, image, &bz, &answer, fd, &elf, e);
+	r = unpacked_kernel(in, image, &bz, report, &answer, fd, &elf, e);
 	if (r < 0 && r != -ENOTSUP)
 		return err_prefix(e, "kernel %s", report->kernel_path);
 	report->pvh = r == 0 && vmlinux_has_pvh(elf) == 1;
@@ -141,18 +174,12 @@ static int bootable_kernel(const struct prepare_input *in, const struct kernel_b
 		*ret_fd = steal_fd(&elf);
 		return 0;
 	}
-	r = to_memfd("kernel", image->data, image->len, ret_fd, e);
-	if (r == 0 && bz.format == KERNEL_ELF) {
-		report->pvh = vmlinux_has_pvh(*ret_fd) == 1;
-		if (!report->pvh) {
-			cleanup_close(ret_fd);
-			return err_msg(e, ENOTSUP,
-				       "kernel %s is an ELF file without a PVH entry; build it with "
-				       "CONFIG_PVH=y or give its bzImage",
-				       report->kernel_path);
-		}
-	}
-	return r;
+	if (bz.format == KERNEL_ELF)
+		return err_msg(e, ENOTSUP,
+			       "kernel %s is an ELF file without a PVH entry; build it with "
+			       "CONFIG_PVH=y or give its bzImage",
+			       report->kernel_path);
+	return to_memfd("kernel", image->data, image->len, ret_fd, e);
 }
 
 /* The module directory: given, or the kernel's own in the base or on the host. */

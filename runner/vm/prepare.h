@@ -9,6 +9,7 @@
 struct prepare_input {
 	int channel;	      /* to vmrun */
 	int root_fd;	      /* the base, as the guest's root may read it */
+	int kernels_fd;	      /* the cache of unpacked kernels, mounted read-only; or -1 */
 	const char *base;     /* its name, for messages */
 	int kernel_fd;	      /* -k, readable; or -1 */
 	const char *kernel;   /* its name */

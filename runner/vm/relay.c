@@ -2,27 +2,54 @@
 #include "runner/vm/relay.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define ESCAPE 0x1d /* Ctrl-] */
+#define CTRL_C 0x03
 #define ESCAPE_TIMES 3
 #define ESCAPE_WITHIN_MS 1000
 
 /* Queued for the guest: enough to keep the socket busy, no more. */
 #define BACKLOG_MAX (128u * 1024u)
 
+/*
+ * A terminal may stop (Ctrl-S) with a write under way, a pipe may have another
+ * writer, and no write must wait. Non-blocking is a property of the open file,
+ * which others share: so it is opened once more, where that is allowed.
+ */
+static void open_again(struct relay_out *out)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", out->fd);
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	out->fd = fd;
+	out->own_fd = true;
+	out->fifo = false;
+}
+
 void relay_init(struct relay *relay, struct agent *agent, bool raw)
 {
-	*relay = (struct relay){ .agent = agent, .credit = PROTO_WINDOW, .raw = raw };
+	*relay = (struct relay){
+		.agent = agent, .credit = PROTO_WINDOW, .raw = raw, .starting = true
+	};
 	for (int i = 0; i < 2; i++) {
+		struct relay_out *out = &relay->out[i];
 		struct stat st;
 
-		relay->out[i].fd = i == 0 ? STDOUT_FILENO : STDERR_FILENO;
-		relay->out[i].fifo = fstat(relay->out[i].fd, &st) == 0 && S_ISFIFO(st.st_mode);
+		out->fd = i == 0 ? STDOUT_FILENO : STDERR_FILENO;
+		out->fifo = fstat(out->fd, &st) == 0 && S_ISFIFO(st.st_mode);
+		if (out->fifo || isatty(out->fd))
+			open_again(out);
 	}
 }
 
@@ -33,8 +60,12 @@ static size_t pending(const struct relay_out *out)
 
 void relay_free(struct relay *relay)
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
+		if (relay->out[i].own_fd)
+			close(relay->out[i].fd);
+		relay->out[i].own_fd = false;
 		strbuf_free(&relay->out[i].buf);
+	}
 }
 
 static bool wants_input(const struct relay *relay)
@@ -61,6 +92,10 @@ void relay_poll(const struct relay *relay, struct pollfd *fds)
 static bool saw_escape(struct relay *relay, const char *data, size_t len, uint64_t now_ms)
 {
 	for (size_t i = 0; i < len; i++) {
+		if (relay->starting && data[i] == CTRL_C) {
+			relay->escaped = ESCAPED_BY_CTRL_C;
+			return true;
+		}
 		if (data[i] != ESCAPE) {
 			relay->escapes = 0;
 			continue;
@@ -69,8 +104,10 @@ static bool saw_escape(struct relay *relay, const char *data, size_t len, uint64
 			relay->escapes = 0;
 			relay->escape_since_ms = now_ms;
 		}
-		if (++relay->escapes == ESCAPE_TIMES)
+		if (++relay->escapes == ESCAPE_TIMES) {
+			relay->escaped = ESCAPED;
 			return true;
+		}
 	}
 	return false;
 }
@@ -84,14 +121,13 @@ static void read_input(struct relay *relay, uint64_t now_ms)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
+		relay->in_error = n < 0 ? errno : 0;
 		agent_send(relay->agent, PROTO_EOF, PROTO_STDIN, NULL, 0);
 		relay->in_done = true;
 		return;
 	}
-	if (relay->raw && saw_escape(relay, buf, (size_t)n, now_ms)) {
-		relay->escaped = true;
+	if (relay->raw && saw_escape(relay, buf, (size_t)n, now_ms))
 		return;
-	}
 	relay->credit -= (uint32_t)n;
 	agent_send(relay->agent, PROTO_DATA, PROTO_STDIN, buf, (uint32_t)n);
 }

@@ -16,11 +16,12 @@
 
 struct relay_out {
 	int fd;
+	bool own_fd;	    /* opened by relay_init() */
 	struct strbuf buf;  /* received ... */
 	size_t written;	    /* ... and so much of it written */
 	bool eof;	    /* the guest sends no more */
 	bool closed;	    /* the reader is gone */
-	bool fifo;	    /* a pipe takes PIPE_BUF bytes without blocking, no more */
+	bool fifo;	    /* a pipe that may block: it takes PIPE_BUF bytes at a time */
 	int error;	    /* errno of a write that failed for another reason than EPIPE */
 };
 
@@ -28,10 +29,12 @@ struct relay {
 	struct agent *agent;
 	uint32_t credit; /* bytes of stdin that the guest has room for */
 	bool in_done;	 /* EOF sent, or the guest wants no more */
+	int in_error;	 /* errno of a read that failed: taken for the end */
 	bool raw;	 /* stdin is a raw terminal: watch for the escape */
 	unsigned int escapes; /* Ctrl-] seen in a row */
 	uint64_t escape_since_ms;
-	bool escaped;	 /* the user asked to end the guest */
+	bool starting;	 /* no command yet that could act upon Ctrl-C: it ends the guest */
+	enum { NOT_ESCAPED, ESCAPED, ESCAPED_BY_CTRL_C } escaped; /* the user ends the guest */
 	struct relay_out out[2];
 };
 

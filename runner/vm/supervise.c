@@ -42,6 +42,13 @@
 /* From the first SIGTERM, or --timeout's, to the guest's end by force. */
 #define GRACE_MS 2000
 
+/* For output that came before a guest's failure, and that nobody takes. */
+#define DRAIN_MS 5000
+
+/* A guest that floods warnings, or never reads its port, is not let to go on. */
+#define WARNINGS_MAX 64
+#define BACKLOG_END (PROTO_MAX_CONF + (1u << 20))
+
 #define QEMU_WORDS_MAX 4096
 
 enum state { STARTING, RUNNING, DRAINING, OVER };
@@ -64,6 +71,8 @@ struct supervisor {
 	uint64_t timeout_deadline;
 	uint64_t force_deadline;   /* after --timeout's SIGTERM */
 	uint64_t lost_deadline;	   /* after the end of the agent's socket */
+	uint64_t drain_deadline;   /* after a failure, for output that came before */
+	unsigned int warnings;
 	uint64_t first_term;	   /* when SIGTERM was first passed on */
 };
 
@@ -86,10 +95,32 @@ static void end(struct supervisor *s, enum vm_outcome outcome, int code, const c
 	text_sanitize(s->result->message);
 }
 
+/* A verdict that leaves output to be written, as far as somebody takes it. */
+static void conclude(struct supervisor *s, enum vm_outcome outcome, int code, const char *message)
+{
+	bool output = s->state == RUNNING;
+
+	end(s, outcome, code, message);
+	if (!output)
+		return;
+	s->state = DRAINING;
+	s->drain_deadline = now_ms() + DRAIN_MS;
+}
+
 static void fail(struct supervisor *s, const char *message)
 {
-	end(s, s->state == STARTING ? VM_NO_LIFE : VM_FAILED, 125, message);
+	conclude(s, s->state == STARTING ? VM_NO_LIFE : VM_FAILED, 125, message);
 	console_tail(&s->console, 20, &s->result->console_tail);
+}
+
+static void end_by_timeout(struct supervisor *s)
+{
+	char message[128];
+
+	snprintf(message, sizeof(message), "the command did not end within %g s (--timeout)",
+		 (double)s->launch->plan.in.spec->timeout_ms / 1000);
+	s->state = RUNNING; /* whatever verdict is being drained */
+	end(s, VM_TIMEOUT, 124, message);
 }
 
 /* HELLO: tell the guest what to run. */
@@ -116,7 +147,8 @@ static void greet(struct supervisor *s, const struct proto_frame *frame)
 		return;
 	}
 	s->state = RUNNING;
-	s->start_deadline = 0;
+	/* From now on for the command to be started: mounts may hang, too. */
+	s->start_deadline = now_ms() + s->launch->plan.start_deadline_ms;
 }
 
 static void command_exited(struct supervisor *s, const struct proto_frame *frame)
@@ -130,7 +162,8 @@ static void command_exited(struct supervisor *s, const struct proto_frame *frame
 	}
 	kind = proto_get32(frame->payload);
 	value = proto_get32(frame->payload + 4);
-	if ((kind == PROTO_EXITED && value > 255) || (kind == PROTO_SIGNALED && value > 64) ||
+	if ((kind == PROTO_EXITED && value > 255) ||
+	    (kind == PROTO_SIGNALED && (value == 0 || value > 64)) ||
 	    (kind != PROTO_EXITED && kind != PROTO_SIGNALED)) {
 		fail(s, "the guest's agent sent a malformed exit");
 		return;
@@ -144,7 +177,7 @@ static void command_exited(struct supervisor *s, const struct proto_frame *frame
 		snprintf(s->result->message, sizeof(s->result->message), "%s", message);
 	}
 	s->state = DRAINING;
-	s->lost_deadline = s->force_deadline = 0;
+	s->lost_deadline = 0;
 }
 
 static void guest_failed(struct supervisor *s, const struct proto_frame *frame)
@@ -159,13 +192,22 @@ static void guest_failed(struct supervisor *s, const struct proto_frame *frame)
 	code = proto_get32(frame->payload);
 	snprintf(text, sizeof(text), "%.*s", (int)(frame->len - 4),
 		 (const char *)frame->payload + 4);
-	end(s, VM_FAILED, code >= 125 && code <= 127 ? (int)code : 125, text);
+	conclude(s, VM_FAILED, code >= 125 && code <= 127 ? (int)code : 125, text);
+}
+
+static void take_warning(struct supervisor *s, const struct proto_frame *frame)
+{
+	char text[400];
+
+	if (s->warnings++ >= WARNINGS_MAX)
+		return;
+	snprintf(text, sizeof(text), "%.*s", (int)frame->len, (const char *)frame->payload);
+	text_sanitize(text);
+	s->in->warn(text);
 }
 
 static void take_frame(struct supervisor *s, const struct proto_frame *frame)
 {
-	char text[400];
-
 	if (s->state == STARTING && frame->type != PROTO_HELLO && frame->type != PROTO_FAIL &&
 	    frame->type != PROTO_WARN) {
 		fail(s, "the guest's agent spoke before its greeting");
@@ -177,14 +219,14 @@ static void take_frame(struct supervisor *s, const struct proto_frame *frame)
 		break;
 	case PROTO_STARTED:
 		s->started = true;
+		s->relay.starting = false;
+		s->start_deadline = 0;
 		break;
 	case PROTO_FAIL:
 		guest_failed(s, frame);
 		break;
 	case PROTO_WARN:
-		snprintf(text, sizeof(text), "%.*s", (int)frame->len, (const char *)frame->payload);
-		text_sanitize(text);
-		s->in->warn(text);
+		take_warning(s, frame);
 		break;
 	case PROTO_EXIT:
 		command_exited(s, frame);
@@ -264,19 +306,31 @@ static void read_channel(struct supervisor *s)
 	cleanup_close(&s->launch->channel);
 }
 
-/* The machine is gone, or is as good as: hear all that was said, then judge. */
+/* Whether there is more to hear, or its end, by @until at the latest. */
+static bool is_readable(int fd, uint64_t until)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t now = now_ms();
+
+	return fd >= 0 && poll(&p, 1, now < until ? (int)(until - now) : 0) > 0;
+}
+
+/*
+ * The machine is gone, or is as good as: hear all that was said, then judge. The
+ * other ends close with QEMU, which may outlive PID 1 for as long as the kernel
+ * takes to kill it.
+ */
 static void machine_ended(struct supervisor *s)
 {
+	uint64_t until = now_ms() + LOST_MS;
 	char message[400];
 
-	if (s->launch->channel < 0) {
-		while (s->agent.fd >= 0 && (s->state == STARTING || s->state == RUNNING))
-			read_agent(s);
-		while (read_console(s))
-			;
-		while (read_qemu_words(s))
-			;
-	}
+	while ((s->state == STARTING || s->state == RUNNING) && is_readable(s->agent.fd, until))
+		read_agent(s);
+	while (is_readable(s->launch->console, until) && read_console(s))
+		;
+	while (is_readable(s->launch->stderr_fd, until) && read_qemu_words(s))
+		;
 	if (s->state == OVER || s->state == DRAINING)
 		return;
 	obituary(&s->console, strbuf_str(&s->qemu_words), s->ended, s->qemu_status, message,
@@ -295,7 +349,7 @@ static void pass_signal(struct supervisor *s, int sig, uint64_t now)
 		}
 		return;
 	}
-	if (s->state == STARTING || s->state == DRAINING ||
+	if (s->state != RUNNING || !s->started ||
 	    (sig == SIGTERM && s->first_term && now - s->first_term >= GRACE_MS)) {
 		end(s, VM_INTERRUPTED, 128 + sig, "");
 		return;
@@ -327,41 +381,52 @@ static int poll_timeout(const struct supervisor *s, uint64_t now)
 	earliest(&next, s->timeout_deadline);
 	earliest(&next, s->force_deadline);
 	earliest(&next, s->lost_deadline);
+	earliest(&next, s->drain_deadline);
 	return next <= now ? 0 : (int)(next - now);
+}
+
+static bool passed(uint64_t deadline, uint64_t now)
+{
+	return deadline && now >= deadline;
+}
+
+static void fail_start(struct supervisor *s)
+{
+	const struct vm_plan *plan = &s->launch->plan;
+	char message[200];
+
+	snprintf(message, sizeof(message), "the guest %s within %llu s%s",
+		 s->state == STARTING ? "gave no sign of life" : "did not start its command",
+		 (unsigned long long)plan->start_deadline_ms / 1000,
+		 plan->in.accel == ACCEL_TCG ? "; is the host overloaded?" :
+					       " under KVM; --accel=tcg may do");
+	fail(s, message);
 }
 
 static void check_deadlines(struct supervisor *s, uint64_t now)
 {
-	char message[200];
-
 	if (s->state == OVER)
 		return;
 	if (s->state == DRAINING) {
 		/* The command is done, but nobody takes its output. */
-		if (s->timeout_deadline && now >= s->timeout_deadline)
-			end(s, VM_TIMEOUT, 124, "");
-		return;
-	}
-	if (s->lost_deadline && now >= s->lost_deadline) {
+		if (passed(s->timeout_deadline, now) || passed(s->force_deadline, now))
+			end_by_timeout(s);
+		else if (passed(s->drain_deadline, now))
+			s->state = OVER;
+	} else if (passed(s->lost_deadline, now)) {
 		fail(s, "the guest's agent was lost while the guest ran on");
-	} else if (s->start_deadline && now >= s->start_deadline) {
-		snprintf(message, sizeof(message),
-			 "the guest gave no sign of life within %llu s%s",
-			 (unsigned long long)s->launch->plan.start_deadline_ms / 1000,
-			 s->launch->plan.in.accel == ACCEL_TCG ?
-				 "; is the host overloaded?" :
-				 " under KVM; --accel=tcg may do");
-		fail(s, message);
-	} else if (s->force_deadline && now >= s->force_deadline) {
-		end(s, VM_TIMEOUT, 124, "");
-	} else if (s->timeout_deadline && now >= s->timeout_deadline) {
+	} else if (passed(s->start_deadline, now)) {
+		fail_start(s);
+	} else if (passed(s->force_deadline, now)) {
+		end_by_timeout(s);
+	} else if (passed(s->timeout_deadline, now)) {
 		s->timeout_deadline = 0;
 		s->timed_out = true;
 		s->force_deadline = now + GRACE_MS;
-		if (s->state == RUNNING)
+		if (s->started)
 			agent_send_u32(&s->agent, PROTO_SIGNAL, PROTO_STDIN, SIGTERM);
 		else
-			end(s, VM_TIMEOUT, 124, "");
+			end_by_timeout(s);
 	}
 }
 
@@ -399,11 +464,15 @@ static void handle_events(struct supervisor *s, const struct pollfd fds[FD_COUNT
 		read_signals(s, now);
 	if (s->state == RUNNING || s->state == DRAINING)
 		relay_handle(&s->relay, fds + FD_RELAY, now);
-	if (s->relay.escaped)
+	if (s->relay.escaped == ESCAPED_BY_CTRL_C)
+		end(s, VM_INTERRUPTED, 128 + SIGINT, "");
+	else if (s->relay.escaped)
 		end(s, VM_INTERRUPTED, 128 + SIGHUP, "the guest was ended by Ctrl-] three times");
 	check_deadlines(s, now);
 	if (s->agent.fd >= 0 && s->state == RUNNING && agent_flush(&s->agent) == -ENOMEM)
 		end(s, VM_FAILED, 125, "out of memory");
+	if (s->state == RUNNING && agent_backlog(&s->agent) > BACKLOG_END)
+		fail(s, "the guest's agent does not read what it is sent");
 	if (fds[FD_CHANNEL].fd >= 0 && fds[FD_CHANNEL].revents) {
 		read_channel(s);
 		machine_ended(s);
@@ -428,18 +497,35 @@ static void loop(struct supervisor *s)
 	}
 }
 
-static void report_output_error(struct supervisor *s)
+/* What came before the guest's end, as far as it is taken at once. */
+static void write_last_output(struct supervisor *s)
 {
-	static const char *const names[] = { "standard output", "standard error" };
+	struct pollfd fds[RELAY_FDS];
+
+	while (!relay_drained(&s->relay)) {
+		relay_poll(&s->relay, fds);
+		fds[0].fd = -1;
+		if (poll(fds, RELAY_FDS, 0) <= 0)
+			break;
+		relay_handle(&s->relay, fds, now_ms());
+	}
+}
+
+/* What is lost on the way is no success, whatever the command knew of it. */
+static void report_stream_error(struct supervisor *s, const char *what, int errnum, bool matters)
+{
 	char text[128];
 
-	for (int i = 0; i < 2; i++) {
-		if (!s->relay.out[i].error)
-			continue;
-		snprintf(text, sizeof(text), "cannot write %s: %s", names[i],
-			 strerror(s->relay.out[i].error));
+	if (!errnum)
+		return;
+	snprintf(text, sizeof(text), "cannot %s: %s", what, strerror(errnum));
+	if (!matters || s->result->outcome != VM_COMMAND || s->result->code != 0) {
 		s->in->warn(text);
+		return;
 	}
+	s->result->outcome = VM_FAILED;
+	s->result->code = 125;
+	snprintf(s->result->message, sizeof(s->result->message), "%s", text);
 }
 
 void supervise(struct vm_launch *launch, const struct supervise_input *in,
@@ -463,10 +549,13 @@ void supervise(struct vm_launch *launch, const struct supervise_input *in,
 	if (agent_init(&s.agent, steal_fd(&launch->agent), &e) < 0)
 		end(&s, VM_FAILED, 125, e.text);
 	loop(&s);
+	write_last_output(&s);
 	term_restore(&s.term);
-	report_output_error(&s);
+	report_stream_error(&s, "write standard output", s.relay.out[0].error, true);
+	report_stream_error(&s, "write standard error", s.relay.out[1].error, false);
+	report_stream_error(&s, "read standard input", s.relay.in_error, true);
 	if (s.timed_out && ret->outcome == VM_COMMAND)
-		*ret = (struct vm_result){ .outcome = VM_TIMEOUT, .code = 124 };
+		end_by_timeout(&s);
 	agent_free(&s.agent);
 	relay_free(&s.relay);
 	console_free(&s.console);

@@ -20,8 +20,15 @@ static int block_signals(int *ret_fd, struct err *e)
 	int fd;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
-		sigaddset(&set, ours[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		struct sigaction was;
+
+		/* nohup, or a script's background job: to be ignored from here on, too. */
+		if (sigaction(ours[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			sigaddset(&set, ours[i]);
+	}
+	/* Inherited ignored, it would take our children's exit status from us. */
+	signal(SIGCHLD, SIG_DFL);
 	/* A reader that goes away is seen by EPIPE. */
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -52,8 +59,11 @@ static int first_accel(const struct vm_spec *spec, const struct host_facts *fact
 
 static bool use_tty(const struct vm_spec *spec)
 {
-	return spec->tty == TTY_ON ||
-	       (spec->tty == TTY_AUTO && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
+	if (spec->tty != TTY_AUTO)
+		return spec->tty == TTY_ON;
+	/* A pty has one output: a command's stderr that goes elsewhere is kept apart. */
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
+	       (isatty(STDERR_FILENO) || spec->command.n == 0);
 }
 
 /* One attempt with one accelerator. */
