@@ -37,7 +37,6 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -77,7 +76,7 @@ struct agent {
 
 static int violation(struct fail *f, const char *what)
 {
-	return fail_msg(f, EPROTO, "vmrun and its guest disagree about the protocol (%s)", what);
+	return fail_text(f, EPROTO, "vmrun and its guest disagree about the protocol (%s)", what);
 }
 
 int agent_configure(struct link *l, struct conf *c, struct fail *f)
@@ -164,7 +163,7 @@ static int handle_frame(struct agent *a, const struct proto_frame *p)
 		return !out || p->len ? -EPROTO : host_closed(a, out);
 	case PROTO_CREDIT:
 		return !out || p->len != 4 ? -EPROTO :
-		       stream_out_credit(out, proto_get32(p->payload));
+					     stream_out_credit(out, proto_get32(p->payload));
 	case PROTO_SIGNAL:
 		sig = p->len == 4 ? proto_get32(p->payload) : 0;
 		if (sig < 1 || sig > 64)
@@ -239,10 +238,12 @@ static int agent_init(struct agent *a)
 	sigset_t mask;
 	int r;
 
-	a->out[0] = (struct stream_out){ .fd = a->cmd->out, .id = PROTO_STDOUT, .ready = true,
-					 .credit = PROTO_WINDOW };
-	a->out[1] = (struct stream_out){ .fd = a->cmd->err, .id = PROTO_STDERR, .ready = true,
-					 .credit = PROTO_WINDOW };
+	a->out[0] = (struct stream_out){
+		.fd = a->cmd->out, .id = PROTO_STDOUT, .ready = true, .credit = PROTO_WINDOW
+	};
+	a->out[1] = (struct stream_out){
+		.fd = a->cmd->err, .id = PROTO_STDERR, .ready = true, .credit = PROTO_WINDOW
+	};
 	if (stream_in_init(&a->in, a->cmd->in, a->tty) < 0)
 		return fail_errno(a->f, ENOMEM, "cannot relay the command's streams");
 	sigemptyset(&mask);
@@ -307,14 +308,18 @@ static int turn(struct agent *a)
 
 	reap(a);
 	last = !a->children || gave_up(a);
-	r = handle_frames(a);
+	/* First of all, for the pumps stop at a full queue, and no event comes
+	 * once it is not full any more. */
+	r = link_flush(a->link);
+	if (r == 0)
+		r = handle_frames(a);
 	if (r == 0)
 		r = stream_in_flush(&a->in, a->link);
 	if (r == 0)
 		r = stream_out_pump(&a->out[0], a->link, last);
 	if (r == 0)
 		r = stream_out_pump(&a->out[1], a->link, last);
-	return r == 0 ? link_flush(a->link) : r;
+	return r;
 }
 
 static bool done(const struct agent *a)
@@ -343,8 +348,12 @@ static int agent_loop(struct agent *a)
 
 int agent_run(struct link *l, struct command *cmd, int *ret_status, struct fail *f)
 {
-	struct agent a = { .link = l, .cmd = cmd, .tty = cmd->slave >= 0, .children = true,
-			   .signals = -1, .f = f };
+	struct agent a = { .link = l,
+			   .cmd = cmd,
+			   .tty = cmd->slave >= 0,
+			   .children = true,
+			   .signals = -1,
+			   .f = f };
 	int r = agent_init(&a);
 
 	if (r == 0)

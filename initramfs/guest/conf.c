@@ -63,7 +63,7 @@ static int take_path(const uint8_t *p, size_t len, char **ret)
 	char *path, *dots;
 	int r;
 
-	if (len >= PATH_MAX || p[0] != '/')
+	if (len >= PATH_MAX || p[0] != '/' || p[len - 1] == '/')
 		return -EPROTO;
 	r = take_string(p, len, &path);
 	if (r < 0)
@@ -203,17 +203,18 @@ int conf_add(struct conf *c, const uint8_t *payload, size_t len, struct fail *f)
 	int r = -EPROTO;
 
 	if (key == 0 || key > PROTO_KEY_MAX)
-		return fail_msg(f, EPROTO, "vmrun sent a setting that its guest does not know");
+		return fail_text(f, EPROTO, "vmrun sent a setting that its guest does not know");
 	c->received += len;
 	len -= 2;
 	if (c->received <= PROTO_MAX_CONF && len >= keys[key].min && len <= keys[key].max &&
 	    (keys[key].repeated || !(c->seen & 1u << key)))
 		r = keys[key].take(c, payload + 2, len);
 	if (r == -ENOMEM)
-		return fail_msg(f, ENOMEM, "out of memory for the settings; give the guest more "
-					   "with -m");
+		return fail_text(f, ENOMEM,
+				 "out of memory for the settings; give the guest more "
+				 "with -m");
 	if (r < 0)
-		return fail_msg(f, EPROTO, "vmrun sent a wrong setting %s", keys[key].name);
+		return fail_text(f, EPROTO, "vmrun sent a wrong setting %s", keys[key].name);
 	c->seen |= 1u << key;
 	return 0;
 }
@@ -222,7 +223,7 @@ int conf_check(const struct conf *c, struct fail *f)
 {
 	for (unsigned int key = 1; key <= PROTO_KEY_MAX; key++)
 		if (keys[key].needed && !(c->seen & 1u << key))
-			return fail_msg(f, EPROTO, "vmrun sent no setting %s", keys[key].name);
+			return fail_text(f, EPROTO, "vmrun sent no setting %s", keys[key].name);
 	return 0;
 }
 

@@ -15,14 +15,14 @@
 #define CONF_SEED_MIN 32
 #define CONF_SEED_MAX 256
 #define CONF_VOLUMES_MAX 256
-#define CONF_ENV_MAX 4096
+#define CONF_ENV_MAX 8192 /* compared pair by pair */
 /* execve() takes at most 2 MiB of strings and pointers with the usual stack limit. */
 #define CONF_ARGS_MAX 262144
 
 struct conf_volume {
 	uint32_t index; /* name of the file or directory on the volumes device */
 	bool read_only;
-	char *dst; /* absolute, no ".." */
+	char *dst; /* absolute, no "..", not "/", no "/" at the end */
 };
 
 struct strings {
@@ -45,7 +45,7 @@ struct conf {
 	enum proto_cache volume_cache; /* one device, hence one for all */
 	char *hostname;		       /* of letters, digits, "-", "." and "_"; or NULL */
 	bool network;
-	char *user; /* or NULL: root */
+	char *user;    /* or NULL: root */
 	char *workdir; /* absolute, or NULL */
 	struct strings env;
 	struct strings args; /* none: the login shell */

@@ -14,7 +14,7 @@
 #define ENVIRON_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct environ {
-	char **v; /* NULL-terminated */
+	char **v;		     /* NULL-terminated */
 	char *own[ENVIRON_DEFAULTS]; /* what of it environ_free() frees */
 };
 

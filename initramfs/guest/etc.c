@@ -86,7 +86,8 @@ void etc_mount(const struct conf *c, int initramfs)
 		r = replace(initramfs, "/etc/resolv.conf", RESOLV_CONF, strlen(RESOLV_CONF), "");
 		if (r < 0)
 			report_warn("cannot put a resolv.conf for the guest's network in place of "
-				    "/etc/resolv.conf: %s", strerror(-r));
+				    "/etc/resolv.conf: %s",
+				    strerror(-r));
 	}
 	r = file_read("/etc/hosts", HOSTS_MAX, &own, &len);
 	if (r == 0 || r == -ENOENT) {

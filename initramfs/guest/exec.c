@@ -31,7 +31,7 @@
 
 #define DB_MAX ((size_t)4 << 20) /* bytes of /etc/passwd or /etc/group */
 #define PIPE_SIZE (256 * 1024)
-#define NOFILE_SOFT 1024 /* select() can do no more, */
+#define NOFILE_SOFT 1024   /* select() can do no more, */
 #define NOFILE_HARD 524288 /* and who knows better may have more */
 
 struct launch {
@@ -42,7 +42,7 @@ struct launch {
 	char *const *argv;
 	char *login_argv[2];
 	char login_name[USER_FIELD_MAX + 1]; /* "-sh" */
-	int stdio[3]; /* the child's ends */
+	int stdio[3];			     /* the child's ends */
 };
 
 static int read_db(const char *path, char **ret_data, size_t *ret_len, struct fail *f)
@@ -138,13 +138,12 @@ static int child_workdir(const struct launch *l, struct fail *f)
 {
 	const char *dir = l->c->workdir;
 
-	if (dir)
-		return chdir(dir) == 0 ? 0 :
-		       fail_errno(f, errno, "cannot use %.300s in the base as the working "
-					    "directory", dir);
+	if (dir && chdir(dir) < 0)
+		return fail_errno(f, errno,
+				  "cannot use %.300s in the base as the working directory", dir);
 	/* As login(1) has it: who has no home is at the root. */
-	if (l->c->args.n || chdir(l->user.home) < 0)
-		return chdir("/") == 0 ? 0 : fail_errno(f, errno, "cannot change to /");
+	if (!dir && (l->c->args.n || chdir(l->user.home) < 0) && chdir("/") < 0)
+		return fail_errno(f, errno, "cannot change to /");
 	return 0;
 }
 
@@ -160,11 +159,13 @@ static void missing_interpreter(const char *path, struct fail *f)
 	if (strncmp(head, "#!", 2) == 0) {
 		start = 2 + strspn(head + 2, " \t");
 		head[start + strcspn(head + start, " \t\n")] = '\0';
-		fail_msg(f, ENOENT, "cannot run '%.200s': its interpreter '%s' does not exist",
-			 path, head + start);
+		fail_text(f, ENOENT, "cannot run '%.200s': its interpreter '%s' does not exist",
+			  path, head + start);
 	} else {
-		fail_msg(f, ENOENT, "cannot run '%.200s': the dynamic loader that it needs does "
-				    "not exist in the base", path);
+		fail_text(f, ENOENT,
+			  "cannot run '%.200s': the dynamic loader that it needs does "
+			  "not exist in the base",
+			  path);
 	}
 }
 
@@ -175,8 +176,10 @@ static int exec_failed(const char *program, const char *path, int errnum, struct
 	if (errnum == ENOENT && path && stat(path, &st) == 0)
 		missing_interpreter(path, f);
 	else if (errnum == ENOEXEC)
-		fail_errno(f, errnum, "cannot run '%.200s'; is it a script without #!, or for "
-				      "another machine", program);
+		fail_text(f, errnum,
+			  "cannot run '%.200s': %s; is it a script without #!, or a "
+			  "program for another machine?",
+			  program, strerror(errnum));
 	else
 		fail_errno(f, errnum, "cannot run '%.200s'", program);
 	f->code = errnum == ENOENT || errnum == ENOTDIR ? FAIL_NOT_FOUND : FAIL_NOT_EXECUTABLE;
@@ -196,7 +199,8 @@ static bool not_there(const char *path, int errnum)
 static int child_exec(const struct launch *l, struct fail *f)
 {
 	const char *path = environ_get(l->env.v, "PATH");
-	char file[PATH_MAX], denied[PATH_MAX] = "";
+	char file[PATH_MAX];
+	bool denied = false;
 
 	if (strchr(l->program, '/')) {
 		execve(l->program, l->argv, l->env.v);
@@ -210,17 +214,17 @@ static int child_exec(const struct launch *l, struct fail *f)
 			continue;
 		if (errno != EACCES)
 			return exec_failed(l->program, file, errno, f);
-		strcpy(denied, file);
+		denied = true;
 	}
-	return exec_failed(l->program, NULL, denied[0] ? EACCES : ENOENT, f);
+	return exec_failed(l->program, NULL, denied ? EACCES : ENOENT, f);
 }
 
 static _Noreturn void child_main(const struct launch *l, int report)
 {
 	struct fail f = { 0 };
 
-	if (child_streams(l, &f) == 0 && child_limits(&f) == 0 &&
-	    child_ids(&l->user, &f) == 0 && child_workdir(l, &f) == 0)
+	if (child_streams(l, &f) == 0 && child_limits(&f) == 0 && child_ids(&l->user, &f) == 0 &&
+	    child_workdir(l, &f) == 0)
 		child_exec(l, &f);
 	/* Less than PIPE_BUF: all or nothing. */
 	_exit(write(report, &f, sizeof(f)) < 0);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int fail_msg(struct fail *f, int errnum, const char *fmt, ...)
+int fail_text(struct fail *f, int errnum, const char *fmt, ...)
 {
 	va_list ap;
 

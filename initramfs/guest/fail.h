@@ -20,14 +20,14 @@ struct fail {
 };
 
 /**
- * fail_msg() - record a failure (code FAIL_VMRUN) whose text says everything.
+ * fail_text() - record a failure (code FAIL_VMRUN) whose text says everything.
  *
  * Return: -@errnum.
  */
-int fail_msg(struct fail *f, int errnum, const char *fmt, ...)
+int fail_text(struct fail *f, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** fail_errno() - as fail_msg(), with ": " and strerror(@errnum) appended. */
+/** fail_errno() - as fail_text(), with ": " and strerror(@errnum) appended. */
 int fail_errno(struct fail *f, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

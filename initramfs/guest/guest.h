@@ -26,15 +26,18 @@ void modules_load(void);
 /* port.c */
 
 /**
+ * port_listen() - start to collect the kernel's device events, before there can
+ * be any of the port. Return: fd, or -errno.
+ */
+int port_listen(void);
+
+/**
  * port_open() - wait for the agent port to appear and open it, non-blocking.
+ * @uevents: from port_listen(); a negative one makes it look again and again.
  *
- * Must run before modules_load()'s effects could be missed: see port_listen().
  * Return: 0; -ETIMEDOUT if it does not appear; other -errno.
  */
 int port_open(int uevents, int *ret_fd);
-
-/** port_listen() - start to collect the kernel's device events. Return: fd or -errno. */
-int port_listen(void);
 
 /* entropy.c */
 
@@ -51,17 +54,18 @@ void root_early(void);
 /**
  * root_enter() - mount the root file system and the volumes' device, and change
  * into the root.
- * @ret_initramfs: O_PATH of the initramfs left behind, where private files and
- *	the volumes (below ROOT_VOLUMES) are still reached.
+ * @ret_initramfs: O_PATH of the initramfs left behind, where private files, the
+ *	volumes and the tmpfs for volatile files are still reached.
  */
 int root_enter(const struct conf *c, int *ret_initramfs, struct fail *f);
 
 #define ROOT_VOLUMES "volumes"
+#define ROOT_VOLATILE "volatile"
 
 /* mounts.c */
 
 /** mounts_api() - /proc, /sys, /dev and the rest that a system expects. */
-int mounts_api(struct fail *f);
+int mounts_api(int initramfs, struct fail *f);
 
 /* place.c */
 

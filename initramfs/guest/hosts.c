@@ -59,6 +59,7 @@ void hosts_add(const char *text, size_t len, const char *hostname, char out[HOST
 		 local ? "127.0.0.1\tlocalhost\n"
 			 "::1\tlocalhost ip6-localhost ip6-loopback\n"
 			 "ff02::1\tip6-allnodes\n"
-			 "ff02::2\tip6-allrouters\n" : "",
+			 "ff02::2\tip6-allrouters\n" :
+			 "",
 		 own ? "127.0.1.1\t" : "", own ? hostname : "", own ? "\n" : "");
 }

@@ -36,7 +36,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "initramfs/guest/guest.h"
@@ -158,6 +157,11 @@ static int step_root(struct fail *f)
 	return root_enter(&conf, &initramfs, f);
 }
 
+static int step_api(struct fail *f)
+{
+	return mounts_api(initramfs, f);
+}
+
 static int step_etc(struct fail *f)
 {
 	(void)f;
@@ -180,7 +184,7 @@ static int step_network(struct fail *f)
 
 /* Volumes come after all other mounts, so that they can go over any of them. */
 static int (*const steps[])(struct fail *f) = {
-	step_entropy, step_clock, step_root, mounts_api, step_etc, step_volumes, step_network,
+	step_entropy, step_clock, step_root, step_api, step_etc, step_volumes, step_network,
 };
 
 static int prepare(struct fail *f)
@@ -246,8 +250,6 @@ static int send_fail(struct link *l, const struct fail *f)
 
 static _Noreturn void finish(struct link *l, int r, int status, const struct fail *f)
 {
-	struct timespec grace = { .tv_sec = HOST_GRACE_S };
-
 	/* After a failure of the relay the command may still be there. */
 	if (r < 0)
 		kill(-1, SIGKILL);
@@ -260,7 +262,7 @@ static _Noreturn void finish(struct link *l, int r, int status, const struct fai
 	if (r < 0)
 		report_console("the connection to vmrun failed: %s", strerror(-r));
 	else
-		nanosleep(&grace, NULL);
+		link_linger(l, HOST_GRACE_S);
 	power_off();
 }
 

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WRITE_MAX ((size_t)32 * 1024)
@@ -140,11 +141,34 @@ int link_flush(struct link *l)
 	return 0;
 }
 
+static void discard(struct link *l)
+{
+	uint8_t bytes[4096];
+
+	while (read(l->fd, bytes, sizeof(bytes)) > 0)
+		;
+}
+
 int link_drain(struct link *l)
 {
 	int r = link_flush(l);
 
-	while (r == 0 && l->start < l->end)
+	while (r == 0 && l->start < l->end) {
+		discard(l);
 		r = link_wait(l, -1);
+	}
 	return r;
+}
+
+void link_linger(struct link *l, int seconds)
+{
+	struct timespec now, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += seconds;
+	do {
+		discard(l);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec < end.tv_sec &&
+		 link_wait(l, (int)(end.tv_sec - now.tv_sec) * 1000) == 0);
 }

@@ -75,7 +75,13 @@ void link_commit(struct link *l, uint16_t stream, size_t len);
  */
 int link_flush(struct link *l);
 
-/** link_drain() - block until all is written. Return: 0 or -errno. */
+/**
+ * link_drain() - write all that is queued, dropping what still arrives: a host
+ * that is busy writing to us would not come round to reading. Return: 0 or -errno.
+ */
 int link_drain(struct link *l);
+
+/** link_linger() - go on dropping what arrives for @seconds. */
+void link_linger(struct link *l, int seconds);
 
 #endif

@@ -14,6 +14,9 @@ struct span {
 	size_t len;
 };
 
+#define DEFAULT_HOME ((struct span){ "/", 1 })
+#define DEFAULT_SHELL ((struct span){ "/bin/sh", 7 })
+
 /* Cuts what comes before @separator off @s; false once nothing is left. */
 static bool span_cut(struct span *s, char separator, struct span *ret)
 {
@@ -100,8 +103,8 @@ static bool passwd_find(const struct user_db *db, const struct span *name, uint3
 		ret->uid = id;
 		ret->gid = gid;
 		span_copy(f[0], ret->name);
-		span_copy(f[5].len ? f[5] : (struct span){ "/", 1 }, ret->home);
-		span_copy(f[6].len ? f[6] : (struct span){ "/bin/sh", 7 }, ret->shell);
+		span_copy(f[5].len ? f[5] : DEFAULT_HOME, ret->home);
+		span_copy(f[6].len ? f[6] : DEFAULT_SHELL, ret->shell);
 		return true;
 	}
 	return false;
@@ -139,9 +142,10 @@ static int groups_of(const struct user_db *db, struct user *u, struct fail *f)
 		if (!span_id(field[2], &gid) || gid == u->gid || !group_lists(field[3], name))
 			continue;
 		if (u->n_groups == USER_GROUPS_MAX)
-			return fail_msg(f, E2BIG, "user '%.64s' is in more than %d groups of the "
-						  "base's /etc/group",
-					u->name, USER_GROUPS_MAX);
+			return fail_text(f, E2BIG,
+					 "user '%.64s' is in more than %d groups of the "
+					 "base's /etc/group",
+					 u->name, USER_GROUPS_MAX);
 		u->groups[u->n_groups++] = gid;
 	}
 	return 0;
@@ -156,12 +160,14 @@ static bool user_without_entry(struct span name, struct user *ret)
 	if (!root && !span_id(name, &ret->uid))
 		return false;
 	ret->gid = 0;
-	if (ret->uid == 0)
-		strcpy(ret->name, "root");
-	else
+	span_copy(DEFAULT_SHELL, ret->shell);
+	if (ret->uid == 0) {
+		span_copy((struct span){ "root", 4 }, ret->name);
+		span_copy((struct span){ "/root", 5 }, ret->home);
+	} else {
 		snprintf(ret->name, sizeof(ret->name), "%u", ret->uid);
-	strcpy(ret->home, ret->uid == 0 ? "/root" : "/");
-	strcpy(ret->shell, "/bin/sh");
+		span_copy(DEFAULT_HOME, ret->home);
+	}
 	return true;
 }
 
@@ -179,12 +185,12 @@ int user_resolve(const char *spec, const struct user_db *db, struct user *ret, s
 	if (!passwd_find(db, &name, 0, &u) &&
 	    !(span_id(name, &uid) && passwd_find(db, NULL, uid, &u)) &&
 	    !user_without_entry(name, &u))
-		return fail_msg(f, ENOENT, "no user '%.*s' in the base's /etc/passwd",
-				(int)(name.len < 256 ? name.len : 256), name.p);
+		return fail_text(f, ENOENT, "no user '%.*s' in the base's /etc/passwd",
+				 (int)(name.len < 256 ? name.len : 256), name.p);
 	if (!group.p)
 		r = groups_of(db, &u, f);
 	else if (!group_find(db, group, &u.gid) && !span_id(group, &u.gid))
-		r = fail_msg(f, ENOENT, "no group '%.256s' in the base's /etc/group", group.p);
+		r = fail_text(f, ENOENT, "no group '%.256s' in the base's /etc/group", group.p);
 	if (r < 0)
 		return r;
 	*ret = u;

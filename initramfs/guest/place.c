@@ -151,8 +151,8 @@ static void unmake(const struct made *m)
 	umount2(m->path, MNT_DETACH | UMOUNT_NOFOLLOW);
 	if (m->dir)
 		unlinkat(m->parent, name, AT_REMOVEDIR);
-	else if (fstatat(m->parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		 S_ISREG(st.st_mode) && st.st_size == 0)
+	else if (fstatat(m->parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		 st.st_size == 0)
 		unlinkat(m->parent, name, 0);
 	close(m->parent);
 	free(m->path);

@@ -4,14 +4,16 @@
  *
  * The root is put together in the initramfs, from the bottom up:
  *
- *	/data     the base over 9p: the data layer
- *	/layer    ephemeral only: a tmpfs with the upper layer
- *	/newroot  the result: /data itself, or the overlay of the two
- *	/volumes  the device that has all volumes, if there are any
+ *	/volatile  a tmpfs that holds all that the run does not keep: the upper
+ *		   layer of an ephemeral root, /tmp, /run and /dev/shm. One limit
+ *		   for all of them leaves the kernel the memory to go on with; a
+ *		   limit for each would add up to more than there is.
+ *	/data      ephemeral only: the base over 9p
+ *	/newroot   the result: the base over 9p, or the overlay of the two
+ *	/volumes   the device that has all volumes, if there are any
  *
- * A read-only or ephemeral run mounts the data layer read-only, so no mistake
- * above it can write to the base. A layer between the two (names and inodes of
- * the base on a block device) has its place in root_layers().
+ * A read-only or ephemeral run mounts the base read-only, so no mistake above it
+ * can write to it. root_layers() is the place for one more layer between the two.
  *
  * Then /newroot is moved over / and we chroot into it, as switch_root does. All
  * other mounts of the initramfs stay where they are: no path leads there any
@@ -32,6 +34,9 @@
 /* Drivers are loaded long before; a device may lag behind. */
 #define DEVICE_TRIES 200
 #define DEVICE_PAUSE_NS 20000000
+
+#define VOLATILE "/" ROOT_VOLATILE
+#define VOLATILE_SIZE "70%" /* of the guest's memory */
 
 void root_early(void)
 {
@@ -92,18 +97,18 @@ static int mount_overlay(struct fail *f)
 {
 	int r;
 
-	if (mkdir("/layer", 0700) < 0 || mount("tmpfs", "/layer", "tmpfs", 0, "mode=755") < 0 ||
-	    mkdir("/layer/upper", 0755) < 0 || mkdir("/layer/work", 0755) < 0)
+	if (mkdir(VOLATILE "/upper", 0755) < 0 || mkdir(VOLATILE "/work", 0755) < 0)
 		return fail_errno(f, errno, "cannot make the ephemeral layer");
-	r = copy_attributes("/data", "/layer/upper");
+	r = copy_attributes("/data", VOLATILE "/upper");
 	if (r < 0)
 		return fail_errno(f, -r, "cannot copy the attributes of the base's root directory");
 	if (mount("overlay", "/newroot", "overlay", 0,
-		  "lowerdir=/data,upperdir=/layer/upper,workdir=/layer/work") == 0)
+		  "lowerdir=/data,upperdir=" VOLATILE "/upper,workdir=" VOLATILE "/work") == 0)
 		return 0;
 	if (errno == ENODEV)
-		return fail_msg(f, ENODEV, "the guest's kernel has no overlay file system "
-					   "(CONFIG_OVERLAY_FS), which --ephemeral needs");
+		return fail_text(f, ENODEV,
+				 "the guest's kernel has no overlay file system "
+				 "(CONFIG_OVERLAY_FS), which --ephemeral needs");
 	return fail_errno(f, errno, "cannot mount the ephemeral layer over the base");
 }
 
@@ -111,11 +116,16 @@ static int root_layers(const struct conf *c, struct fail *f)
 {
 	bool ephemeral = c->root_mode == PROTO_ROOT_EPHEMERAL;
 	unsigned long flags = c->root_mode == PROTO_ROOT_RW ? 0 : MS_RDONLY;
-	int r = mount_9p(PROTO_TAG_ROOT, ephemeral ? "/data" : "/newroot", c->root_cache, flags);
+	int r;
 
+	mkdir(VOLATILE, 0700);
+	if (mount("tmpfs", VOLATILE, "tmpfs", 0, "mode=755,size=" VOLATILE_SIZE) < 0)
+		return fail_errno(f, errno, "cannot make room for volatile files");
+	r = mount_9p(PROTO_TAG_ROOT, ephemeral ? "/data" : "/newroot", c->root_cache, flags);
 	if (r == -ENODEV)
-		return fail_msg(f, ENODEV, "the guest's kernel has no 9p file system; see the "
-					   "console for the module that did not load");
+		return fail_text(f, ENODEV,
+				 "the guest's kernel has no 9p file system; see the "
+				 "console for the module that did not load");
 	if (r < 0)
 		return fail_errno(f, -r, "cannot mount the base over 9p");
 	if (!ephemeral)

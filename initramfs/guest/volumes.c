@@ -13,19 +13,24 @@ static int place_failed(const struct conf *c, const char *dst, int errnum, struc
 	struct stat st;
 
 	if (errnum == EROFS)
-		return fail_msg(f, EROFS, "-v: %.200s does not exist in the read-only %s; create "
-					  "it there%s",
-				dst, c->root_mode == PROTO_ROOT_RO ? "base" : "volume around it",
-				c->root_mode == PROTO_ROOT_RO ? " or use --ephemeral" : "");
+		return fail_text(f, EROFS,
+				 "-v: %.200s does not exist in the read-only %s; create "
+				 "it there%s",
+				 dst, c->root_mode == PROTO_ROOT_RO ? "base" : "volume around it",
+				 c->root_mode == PROTO_ROOT_RO ? " or use --ephemeral" : "");
 	if (errnum == ENOTDIR)
-		return fail_msg(f, ENOTDIR, "-v: %.200s is to be a directory, but the base has a "
-					    "file there", dst);
+		return fail_text(f, ENOTDIR,
+				 "-v: %.200s is to be a directory, but the base has a "
+				 "file there",
+				 dst);
 	if (errnum == EISDIR)
-		return fail_msg(f, EISDIR, "-v: %.200s is to be a file, but the base has a "
-					   "directory there", dst);
+		return fail_text(f, EISDIR,
+				 "-v: %.200s is to be a file, but the base has a "
+				 "directory there",
+				 dst);
 	if (lstat(dst, &st) == 0 && S_ISLNK(st.st_mode))
-		return fail_msg(f, errnum, "-v: %.200s is a symbolic link to nowhere in the base",
-				dst);
+		return fail_text(f, errnum, "-v: %.200s is a symbolic link to nowhere in the base",
+				 dst);
 	return fail_errno(f, errnum, "-v: cannot make %.200s in the base", dst);
 }
 
