@@ -50,6 +50,7 @@
 #define BACKLOG_END (PROTO_MAX_CONF + (1u << 20))
 
 #define QEMU_WORDS_MAX 4096
+#define CONSOLE_READS_MAX 32 /* at once, 8 KiB each */
 
 enum state { STARTING, RUNNING, DRAINING, OVER };
 
@@ -151,6 +152,52 @@ static void greet(struct supervisor *s, const struct proto_frame *frame)
 	s->start_deadline = now_ms() + s->launch->plan.start_deadline_ms;
 }
 
+/* --verbose: as it comes, but unable to drive the terminal. */
+static void show_console(const struct supervisor *s, const char *data, size_t len)
+{
+	_cleanup_strbuf_ struct strbuf clean = { 0 };
+	bool raw = s->term.fd >= 0;
+
+	console_clean(data, len, &clean);
+	for (const char *p = strbuf_str(&clean); *p;) {
+		size_t line = strcspn(p, "\n");
+
+		fprintf(stderr, "%.*s%s", (int)line, p, !p[line] ? "" : raw ? "\r\n" : "\n");
+		p += line + (p[line] == '\n');
+	}
+}
+
+/* Return: false at the end of the stream. */
+static bool read_console(struct supervisor *s)
+{
+	char buf[8192];
+	ssize_t n = read(s->launch->console, buf, sizeof(buf));
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	console_feed(&s->console, buf, (size_t)n);
+	if (s->launch->plan.in.spec->verbose)
+		show_console(s, buf, (size_t)n);
+	return true;
+}
+
+/* Whether there is more to hear, or its end, by @until at the latest. */
+static bool is_readable(int fd, uint64_t until)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t now = now_ms();
+
+	return fd >= 0 && poll(&p, 1, now < until ? (int)(until - now) : 0) > 0;
+}
+
+/* What is on the console already; a flood is not followed for ever. */
+static void hear_console(struct supervisor *s)
+{
+	for (int i = 0; i < CONSOLE_READS_MAX && is_readable(s->launch->console, 0); i++)
+		if (!read_console(s))
+			break;
+}
+
 static void command_exited(struct supervisor *s, const struct proto_frame *frame)
 {
 	uint32_t kind, value;
@@ -168,6 +215,7 @@ static void command_exited(struct supervisor *s, const struct proto_frame *frame
 		fail(s, "the guest's agent sent a malformed exit");
 		return;
 	}
+	hear_console(s);
 	s->result->outcome = VM_COMMAND;
 	s->result->code = (int)(kind == PROTO_EXITED ? value : 128 + value);
 	if (kind == PROTO_SIGNALED && value == SIGKILL &&
@@ -254,35 +302,6 @@ static void read_agent(struct supervisor *s)
 		fail(s, "the guest's agent sent a malformed frame");
 }
 
-/* --verbose: as it comes, but unable to drive the terminal. */
-static void show_console(const struct supervisor *s, const char *data, size_t len)
-{
-	_cleanup_strbuf_ struct strbuf clean = { 0 };
-	bool raw = s->term.fd >= 0;
-
-	console_clean(data, len, &clean);
-	for (const char *p = strbuf_str(&clean); *p;) {
-		size_t line = strcspn(p, "\n");
-
-		fprintf(stderr, "%.*s%s", (int)line, p, !p[line] ? "" : raw ? "\r\n" : "\n");
-		p += line + (p[line] == '\n');
-	}
-}
-
-/* Return: false at the end of the stream. */
-static bool read_console(struct supervisor *s)
-{
-	char buf[8192];
-	ssize_t n = read(s->launch->console, buf, sizeof(buf));
-
-	if (n <= 0)
-		return n < 0 && (errno == EAGAIN || errno == EINTR);
-	console_feed(&s->console, buf, (size_t)n);
-	if (s->launch->plan.in.spec->verbose)
-		show_console(s, buf, (size_t)n);
-	return true;
-}
-
 static bool read_qemu_words(struct supervisor *s)
 {
 	char buf[1024];
@@ -304,15 +323,6 @@ static void read_channel(struct supervisor *s)
 		s->qemu_status = msg.status;
 	}
 	cleanup_close(&s->launch->channel);
-}
-
-/* Whether there is more to hear, or its end, by @until at the latest. */
-static bool is_readable(int fd, uint64_t until)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t now = now_ms();
-
-	return fd >= 0 && poll(&p, 1, now < until ? (int)(until - now) : 0) > 0;
 }
 
 /*
