@@ -28,9 +28,13 @@
  * anything by a path that the base decides. After it the host's file system
  * cannot be named any more.
  *
+ * Between CONFINE and EXEC the caller of this room reads the base: whatever a
+ * kernel or a list of modules does to the code that reads it, it does in here.
+ *
  * EXEC, in the child that becomes QEMU. Each step takes something away that the
  * steps before needed: limits, capabilities, descriptors. Nothing may come after
- * them but execve().
+ * them but execve(). PID 1 gives up the same: in podman's layout it has QEMU's
+ * ids, and what it held, QEMU would find in /proc/1.
  *
  * Life and death: PID 1 is killed with vmrun (PDEATHSIG, set again after the ids
  * change, which clears it; and its socket to vmrun ends). The kernel kills
