@@ -24,7 +24,7 @@ static bool usable_program(const char *path, char *ret, size_t size)
 	if (!realpath(path, real) || stat(real, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    access(real, X_OK) < 0 || strlen(real) >= size)
 		return false;
-	strcpy(ret, real);
+	snprintf(ret, size, "%s", real);
 	return true;
 }
 

@@ -43,48 +43,48 @@ static void add_export(struct strvec *v, const char *tag, const char *dir)
 	strvec_addf(v, "virtio-9p-pci,fsdev=%s,mount_tag=%s", tag, tag);
 }
 
-void plan_qemu_argv(const struct vm_plan *plan, struct strvec *v)
+void plan_qemu_argv(const struct vm_plan *plan, struct strvec *ret)
 {
 	const struct vm_spec *spec = plan->in.spec;
 
-	strvec_add(v, plan->in.facts->qemu);
-	strvec_add(v, "-nodefaults");
-	strvec_add(v, "-no-user-config");
-	strvec_add(v, "-no-reboot");
-	add(v, "-display", "none");
-	add(v, "-sandbox",
+	strvec_add(ret, plan->in.facts->qemu);
+	strvec_add(ret, "-nodefaults");
+	strvec_add(ret, "-no-user-config");
+	strvec_add(ret, "-no-reboot");
+	add(ret, "-display", "none");
+	add(ret, "-sandbox",
 	    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	if (spec->name) {
-		strvec_add(v, "-name");
-		strvec_addf(v, "guest=%s", spec->name);
+		strvec_add(ret, "-name");
+		strvec_addf(ret, "guest=%s", spec->name);
 	}
-	add(v, "-machine", "q35,usb=off,sata=off,smbus=off,vmport=off");
-	add(v, "-accel", plan->in.accel == ACCEL_KVM ? "kvm" : "tcg");
-	add(v, "-cpu", plan->in.accel == ACCEL_KVM ? "host" : "max");
-	strvec_add(v, "-m");
-	strvec_addf(v, "size=%" PRIu64 "M", spec->memory >> 20);
-	strvec_add(v, "-smp");
-	strvec_addf(v, "%u", plan->cpus);
+	add(ret, "-machine", "q35,usb=off,sata=off,smbus=off,vmport=off");
+	add(ret, "-accel", plan->in.accel == ACCEL_KVM ? "kvm" : "tcg");
+	add(ret, "-cpu", plan->in.accel == ACCEL_KVM ? "host" : "max");
+	strvec_add(ret, "-m");
+	strvec_addf(ret, "size=%" PRIu64 "M", spec->memory >> 20);
+	strvec_add(ret, "-smp");
+	strvec_addf(ret, "%u", plan->cpus);
 
-	strvec_add(v, "-kernel");
-	strvec_addf(v, "/proc/self/fd/%d", VM_FD_KERNEL);
-	strvec_add(v, "-initrd");
-	strvec_addf(v, "/proc/self/fd/%d", VM_FD_INITRD);
-	add(v, "-append", plan->cmdline);
+	strvec_add(ret, "-kernel");
+	strvec_addf(ret, "/proc/self/fd/%d", VM_FD_KERNEL);
+	strvec_add(ret, "-initrd");
+	strvec_addf(ret, "/proc/self/fd/%d", VM_FD_INITRD);
+	add(ret, "-append", plan->cmdline);
 
-	strvec_add(v, "-chardev");
-	strvec_addf(v, "socket,id=console,fd=%d", VM_FD_CONSOLE);
-	add(v, "-device", "isa-serial,chardev=console");
-	strvec_add(v, "-chardev");
-	strvec_addf(v, "socket,id=agent,fd=%d", VM_FD_AGENT);
-	add(v, "-device", "virtio-serial-pci,id=serial,max_ports=2");
-	add(v, "-device", "virtserialport,bus=serial.0,nr=1,chardev=agent,name=" PROTO_PORT_NAME);
-	add(v, "-object", "rng-builtin,id=rng");
-	add(v, "-device", "virtio-rng-pci,rng=rng");
-	add(v, "-device", "vmgenid,guid=auto");
-	add_export(v, PROTO_TAG_ROOT, JAIL_ROOT_DIR);
-	add_export(v, PROTO_TAG_VOLUMES, JAIL_VOLUMES_DIR);
-	add_netdev(plan, v);
+	strvec_add(ret, "-chardev");
+	strvec_addf(ret, "socket,id=console,fd=%d", VM_FD_CONSOLE);
+	add(ret, "-device", "isa-serial,chardev=console");
+	strvec_add(ret, "-chardev");
+	strvec_addf(ret, "socket,id=agent,fd=%d", VM_FD_AGENT);
+	add(ret, "-device", "virtio-serial-pci,id=serial,max_ports=2");
+	add(ret, "-device", "virtserialport,bus=serial.0,nr=1,chardev=agent,name=" PROTO_PORT_NAME);
+	add(ret, "-object", "rng-builtin,id=rng");
+	add(ret, "-device", "virtio-rng-pci,rng=rng");
+	add(ret, "-device", "vmgenid,guid=auto");
+	add_export(ret, PROTO_TAG_ROOT, JAIL_ROOT_DIR);
+	add_export(ret, PROTO_TAG_VOLUMES, JAIL_VOLUMES_DIR);
+	add_netdev(plan, ret);
 	/* No option ROM: nothing boots from this network. */
-	add(v, "-device", "virtio-net-pci,netdev=net0,romfile=");
+	add(ret, "-device", "virtio-net-pci,netdev=net0,romfile=");
 }

@@ -181,7 +181,7 @@ void jail_main(void *arg)
 	struct jail_main *m = arg;
 	struct channel_msg msg = { .kind = CHANNEL_RUNNING };
 	sigset_t chld;
-	pid_t qemu;
+	pid_t qemu = -1;
 	int signals;
 
 	let_go(m);

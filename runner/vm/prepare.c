@@ -120,7 +120,7 @@ static int unpacked_kernel(const struct prepare_input *in, const struct kernel_b
 			   const struct bzimage *bz, const struct base_report *report,
 			   const struct channel_msg *answer, int fd, int *ret_fd, struct err *e)
 {
-	struct channel_msg made = { .kind = CHANNEL_MADE }, reply;
+	struct channel_msg made = { .kind = CHANNEL_MADE }, reply = { 0 };
 	_cleanup_close_ int place = fd;
 	int r;
 
@@ -147,7 +147,7 @@ static int unpacked_kernel(const struct prepare_input *in, const struct kernel_b
 static int bootable_kernel(const struct prepare_input *in, const struct kernel_bytes *image,
 			   struct base_report *report, int *ret_fd, struct err *e)
 {
-	struct channel_msg msg = { .kind = CHANNEL_KERNEL }, answer;
+	struct channel_msg msg = { .kind = CHANNEL_KERNEL }, answer = { 0 };
 	_cleanup_close_ int elf = -1;
 	struct sha256_ctx sha;
 	struct bzimage bz;
