@@ -116,7 +116,7 @@ $(BUILD)/flags: FORCE
 ASAN := $(MAKE) BUILD=build/asan SANITIZE=address,undefined
 build-unit: $(UNIT_TESTS)
 build-unit-asan:
-	$(ASAN) build-unit
+	+$(ASAN) build-unit
 build-fuzz: $(FUZZERS)
 
 unit: build-unit

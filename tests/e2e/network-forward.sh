@@ -25,7 +25,8 @@ expect_eq answer "$answer" "you said hello"
 
 # A port that is in use is refused before anything starts.
 perl -MIO::Socket::INET -e '
-	$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => shift, Listen => 1) or die;
+	$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => shift,
+		Listen => 1, ReuseAddr => 1) or die;
 	$| = 1; print "held\n"; sleep 60' "$port" >"$WORK/holder" &
 holder=$!
 wait_for 10 grep -q held "$WORK/holder"

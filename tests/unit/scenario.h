@@ -69,7 +69,10 @@ static inline void scenario_stream(int fd, int target)
 	close(fd);
 }
 
-/* A set-up for a reader that stops; its end of the pipe stays open in this process. */
+/* The other end of standard output, where it is a pipe. */
+static int scenario_reader = -1;
+
+/* A set-up for a reader that stops, or for a guest that reads its own output later. */
 static inline void nobody_reads_output(struct supervisor *s)
 {
 	int fds[2];
@@ -77,6 +80,7 @@ static inline void nobody_reads_output(struct supervisor *s)
 	(void)s;
 	CHILD_CHECK(pipe2(fds, O_CLOEXEC) == 0);
 	scenario_stream(fds[1], STDOUT_FILENO);
+	scenario_reader = fds[0];
 }
 
 /* --- the supervising process --- */

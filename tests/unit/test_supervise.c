@@ -408,6 +408,14 @@ static void says_nothing(struct fake_guest *g)
 	guest_wait_for_the_end(g);
 }
 
+static void takes_its_time(struct fake_guest *g)
+{
+	guest_start(g);
+	usleep(1000000);
+	guest_exited(g, 0);
+	guest_wait_for_the_end(g);
+}
+
 static void starts_no_command(struct fake_guest *g)
 {
 	guest_greet(g);
@@ -475,6 +483,8 @@ static const struct scenario scenarios[] = {
 	  .outcome = VM_NO_LIFE, .code = 125, .message = "the guest gave no sign of life within ",
 	  .tail = "  [ 0.0] Booting\n" },
 
+	{ "longer than the start may take", takes_its_time, .start_deadline_ms = 700, .slow = true,
+	  .code = 0 },
 	{ "no command in time", starts_no_command, .start_deadline_ms = 700, .slow = true,
 	  .outcome = VM_FAILED, .code = 125,
 	  .message = "the guest did not start its command within " },

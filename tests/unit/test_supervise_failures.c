@@ -64,6 +64,25 @@ static void qemu_is_killed(struct fake_guest *g)
 	guest_thaw_vmrun(g);
 }
 
+/* Its output is taken late, but it is taken. */
+static void qemu_is_killed_before_a_slow_reader(struct fake_guest *g)
+{
+	static uint8_t data[20000];
+	size_t n_read = 0;
+
+	guest_start(g);
+	for (int i = 0; i < 5; i++)
+		guest_send(g, PROTO_DATA, PROTO_STDOUT, data, sizeof(data));
+	guest_qemu_ended(g, SIGKILL);
+	usleep(300000);
+	while (n_read < 5 * sizeof(data)) {
+		ssize_t n = read(scenario_reader, data, sizeof(data));
+
+		CHILD_CHECK(n > 0);
+		n_read += (size_t)n;
+	}
+}
+
 static void powers_off(struct fake_guest *g)
 {
 	guest_start(g);
@@ -178,6 +197,9 @@ static const struct scenario scenarios[] = {
 	  .message = "QEMU failed (exit status 1): no room?[2J" },
 	{ "QEMU is killed", qemu_is_killed, .outcome = VM_FAILED, .code = 125,
 	  .message = "QEMU was killed by signal 9 (Killed)", .out = "half of it" },
+	{ "QEMU is killed, the reader is slow", qemu_is_killed_before_a_slow_reader,
+	  .set_up = nobody_reads_output, .outcome = VM_FAILED, .code = 125,
+	  .message = "QEMU was killed by signal 9 (Killed)" },
 	{ "power off", powers_off, .outcome = VM_FAILED, .code = 125,
 	  .message = "the guest was shut down before its command's exit was known",
 	  .tail = "  [ 5.0] reboot: Power down\n" },
