@@ -126,6 +126,8 @@ static inline void guest_freeze_vmrun(struct fake_guest *g)
 	size_t len;
 	bool stopped;
 
+	/* Time for what was sent before, so that the rest is found by one poll(2). */
+	usleep(10000);
 	guest_signal_vmrun(g, SIGSTOP);
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)g->vmrun);
 	do {
