@@ -71,33 +71,42 @@ void kvm_remember_broken(const char *cache_dir, const char *qemu)
 		unlink(tmp);
 }
 
-/* Not one of the others, who need no group; the owner's id may be gone in the jail. */
-static bool reached_by_group(void)
+/* Who may open /dev/kvm that QEMU can be in the jail. */
+enum reach { BY_OWNER, BY_OTHERS, BY_GROUP };
+
+static enum reach reach_of_kvm(void)
 {
 	gid_t groups[1024];
 	struct stat st;
 	int n;
 
-	if (stat("/dev/kvm", &st) < 0 || (st.st_mode & 0006) == 0006)
-		return false;
+	if (stat("/dev/kvm", &st) < 0)
+		return BY_OWNER;
+	if ((st.st_mode & 0006) == 0006)
+		return BY_OTHERS;
 	n = getgroups((int)ARRAY_SIZE(groups), groups);
 	for (int i = 0; i < n; i++)
 		if (groups[i] == st.st_gid)
-			return true;
-	return false;
+			return BY_GROUP;
+	return BY_OWNER;
 }
 
 enum kvm_state kvm_probe(const char *cache_dir, const char *qemu, bool *ret_by_group)
 {
 	_cleanup_close_ int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	_cleanup_close_ int vm = -1;
+	enum reach reach;
 
 	*ret_by_group = false;
 	if (kvm < 0)
 		return errno == EACCES || errno == EPERM ? KVM_DENIED : KVM_ABSENT;
 	vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
+	reach = reach_of_kvm();
+	/* Root's own id is never one of a jail's: it gets there as root only here. */
+	if (reach == BY_OWNER && geteuid() == 0)
+		return KVM_DENIED;
 	if (vm < 0 || verdict_is_broken(cache_dir, qemu))
 		return KVM_BROKEN;
-	*ret_by_group = reached_by_group();
+	*ret_by_group = reach == BY_GROUP;
 	return KVM_USABLE;
 }

@@ -309,8 +309,10 @@ static bool read_qemu_words(struct supervisor *s)
 
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
-	if (s->qemu_words.len < QEMU_WORDS_MAX)
-		strbuf_add(&s->qemu_words, buf, (size_t)n);
+	strbuf_add(&s->qemu_words, buf, (size_t)n);
+	/* Its last line is the one that tells why. */
+	if (s->qemu_words.len > QEMU_WORDS_MAX)
+		strbuf_consume(&s->qemu_words, s->qemu_words.len - QEMU_WORDS_MAX);
 	return true;
 }
 

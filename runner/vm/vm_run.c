@@ -46,6 +46,10 @@ static int first_accel(const struct vm_spec *spec, const struct host_facts *fact
 		return err_msg(e, ENOENT,
 			       "--accel=kvm: this host has no /dev/kvm; load kvm_intel or kvm_amd, "
 			       "or use --accel=tcg");
+	if (spec->accel == ACCEL_KVM && facts->kvm == KVM_DENIED && facts->uid == 0)
+		return err_msg(e, EACCES,
+			       "--accel=kvm: root's guests run as subordinate ids, which may not open "
+			       "/dev/kvm; put root into its group, or use --accel=tcg");
 	if (spec->accel == ACCEL_KVM && facts->kvm == KVM_DENIED)
 		return err_msg(e, EACCES,
 			       "--accel=kvm: you may not open /dev/kvm; sudo usermod -aG kvm $USER and "
