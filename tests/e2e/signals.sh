@@ -33,3 +33,15 @@ kill -HUP "$pid"
 status=0
 wait "$pid" || status=$?
 expect_exit $((128 + 1))
+
+# What the caller ignores, as nohup does, stays ignored.
+(
+	trap '' HUP
+	exec "$VMRUN" --accel=tcg "$BASE" -- sh -c 'echo ready; sleep 1; exit 3'
+) >"$WORK/out" 2>"$WORK/err" &
+pid=$!
+wait_for 60 grep -q ready "$WORK/out"
+kill -HUP "$pid"
+status=0
+wait "$pid" || status=$?
+expect_exit 3

@@ -11,3 +11,13 @@ expect_out $'y\ny'
 expect_eq "status of vmrun" "${statuses[0]}" $((128 + 13))
 expect_eq "status of head" "${statuses[1]}" 0
 expect_silent
+
+# Output that is lost is no success, whatever the command says.
+status=0
+vmrun "$BASE" -- echo lost >/dev/full 2>"$WORK/err" || status=$?
+expect_exit 125
+expect_err "standard output" "No space left"
+status=0
+vmrun "$BASE" -- echo lost >&- 2>"$WORK/err" || status=$?
+expect_exit 125
+expect_err "standard output"
