@@ -3,9 +3,10 @@
 # SIGINT, SIGTERM, SIGHUP and SIGQUIT reach the command.
 . "$(dirname "$0")/../lib/e2e.sh"
 
-# A script cannot be told by SIGINT to stop what it started with &, unless it is
-# started anew with the default action.
-env --default-signal=INT,QUIT "$VMRUN" --accel=tcg "$BASE" -- bash -c '
+# What a script starts with & ignores SIGINT, and all of this may run under nohup: the
+# default actions, which vmrun would not take for itself.
+default=(env "--default-signal=INT,QUIT,HUP,TERM")
+"${default[@]}" "$VMRUN" --accel=tcg "$BASE" -- bash -c '
 	for name in INT TERM HUP QUIT; do
 		trap "echo got $name" "$name"
 	done
@@ -26,7 +27,7 @@ wait "$pid" || status=$?
 expect_exit $((128 + 15))
 
 # Without a trap the command dies of it, and its exit code says so.
-"$VMRUN" --accel=tcg "$BASE" -- sh -c 'echo ready; exec sleep 60' >"$WORK/out" 2>"$WORK/err" &
+"${default[@]}" "$VMRUN" --accel=tcg "$BASE" -- sh -c 'echo ready; exec sleep 60' >"$WORK/out" 2>"$WORK/err" &
 pid=$!
 wait_for 60 grep -q ready "$WORK/out"
 kill -HUP "$pid"
