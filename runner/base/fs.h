@@ -76,6 +76,20 @@ int fs_write_host(const char *path, const void *data, size_t len);
  */
 int fs_mkdir_p(const char *path, mode_t mode, struct err *e);
 
+/*
+ * What tells one state of a file from any other on this host, without reading it:
+ * a file cannot change without its ctime, which nobody can set.
+ */
+struct file_id {
+	uint64_t dev;
+	uint64_t ino;
+	uint64_t size;
+	uint64_t mtime_ns; /* since the epoch */
+	uint64_t ctime_ns;
+};
+
+void fs_file_id(const struct stat *st, struct file_id *ret);
+
 /**
  * fs_fd_path() - the absolute path that an open descriptor has now.
  *

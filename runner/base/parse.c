@@ -64,7 +64,10 @@ int parse_duration(const char *s, uint64_t *ret_ms)
 	static const struct {
 		const char *suffix;
 		uint64_t ms;
-	} units[] = { { "", 1000 }, { "s", 1000 }, { "ms", 1 }, { "m", 60000 }, { "h", 3600000 } };
+	} units[] = {
+		{ "", 1000 },	{ "s", 1000 },	  { "ms", 1 },
+		{ "m", 60000 }, { "h", 3600000 }, { "d", 24 * 3600000 },
+	};
 	const uint64_t max = (uint64_t)1000 * 24 * 3600000;
 	uint64_t value, milli = 0;
 	int r = digits(&s, &value);

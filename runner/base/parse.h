@@ -21,8 +21,8 @@ int parse_uint(const char *s, uint64_t min, uint64_t max, uint64_t *ret);
 int parse_size(const char *s, uint64_t *ret_bytes);
 
 /**
- * parse_duration() - "90", "90s", "1.5s", "500ms", "10m", "2h". Output in
- * milliseconds, greater than 0, at most 1000 days.
+ * parse_duration() - "90", "90s", "1.5s", "500ms", "10m", "2h", "30d". Output
+ * in milliseconds, greater than 0, at most 1000 days.
  */
 int parse_duration(const char *s, uint64_t *ret_ms);
 
