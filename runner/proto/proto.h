@@ -13,6 +13,7 @@
  *
  *	guest: HELLO                      modules loaded, nothing mounted
  *	host:  CONF ... CONF RUN          what to run, in one go
+ *	guest: READY                      seed and clock taken, nothing else done yet
  *	guest: STARTED | FAIL             FAIL ends it; text and exit code inside
  *	both:  DATA EOF CLOSE CREDIT      streams
  *	host:  SIGNAL RESIZE              any time after RUN
@@ -25,7 +26,9 @@
  * what is on its way is dropped.
  *
  * After HELLO the guest is in the state that a template is saved in: all that
- * belongs to one run comes later, in CONF frames.
+ * belongs to one run comes later, in CONF frames. A guest restored from one has
+ * said its HELLO to somebody else, so the host speaks first, and READY is its
+ * first sign of life.
  */
 #ifndef VMRUN_PROTO_PROTO_H
 #define VMRUN_PROTO_PROTO_H
@@ -34,12 +37,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 1
+#define PROTO_VERSION 2
 #define PROTO_HEADER_SIZE 8u
 /* One argument or environment string may have 128 KiB (MAX_ARG_STRLEN). */
 #define PROTO_MAX_PAYLOAD (132u * 1024u)
-#define PROTO_MAX_DATA (32u * 1024u) /* payload of one DATA frame */
-#define PROTO_WINDOW (256u * 1024u)  /* bytes in flight for each stream */
+#define PROTO_MAX_DATA (32u * 1024u)	    /* payload of one DATA frame */
+#define PROTO_WINDOW (256u * 1024u)	    /* bytes in flight for each stream */
 #define PROTO_MAX_CONF (8u * 1024u * 1024u) /* all CONF payloads of a run */
 
 /* Name of the virtio-serial port, as found in /sys/class/virtio-ports/N/name. */
@@ -61,7 +64,8 @@ enum proto_type {
 	PROTO_SIGNAL,	 /* H: u32 number, as on x86-64 Linux */
 	PROTO_RESIZE,	 /* H: u16 rows, u16 columns */
 	PROTO_EXIT,	 /* G: u32 enum proto_exit, u32 exit code or signal number */
-	PROTO_TYPE_MAX = PROTO_EXIT
+	PROTO_READY,	 /* G: empty; sooner, a run can be given up and started anew */
+	PROTO_TYPE_MAX = PROTO_READY
 };
 
 enum proto_stream {
