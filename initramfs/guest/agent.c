@@ -2,16 +2,17 @@
 /*
  * Theory of operation
  *
- * Two conversations over the link, both single-threaded.
+ * Two conversations over the link, both single-threaded. What they wait for is
+ * told to epoll before the first, as far as it is there by then: a terminal is not.
  *
  * agent_configure() collects CONF frames and returns at RUN. It does nothing
  * for the run: until the first frame comes, the guest is in the state that a
  * template is saved in.
  *
  * agent_run() is one epoll loop over the port, a signalfd for SIGCHLD, and the
- * command's streams. Everything but the signalfd is watched edge-triggered, so a
- * peer that hung up, or one that we have no credit for, costs no wake-ups: an
- * event only marks what is ready, and each turn then moves what can be moved:
+ * command's streams. Everything is watched edge-triggered, so a peer that hung
+ * up, or one that we have no credit for, costs no wake-ups: an event only marks
+ * what is ready, and each turn then moves what can be moved:
  *
  *	port -> frames -> stdin's ring -> the command
  *	the command's stdout, stderr -> the link's queue -> port
@@ -59,6 +60,8 @@ enum source { SOURCE_LINK, SOURCE_SIGNAL, SOURCE_IN, SOURCE_OUT, SOURCE_ERR };
 
 enum state { RUNNING, ENDING };
 
+static int signals = -1; /* a signalfd for SIGCHLD */
+
 struct agent {
 	struct link *link;
 	struct command *cmd;
@@ -68,7 +71,6 @@ struct agent {
 	bool children;	     /* some may be left */
 	uint64_t give_up_ms; /* ENDING: on unkillable processes */
 	bool more;	     /* frames may be waiting, though no event will say so */
-	int signals;
 	struct stream_in in;
 	struct stream_out out[2]; /* stdout, stderr */
 	struct fail *f;
@@ -224,19 +226,39 @@ static void reap(struct agent *a)
 
 /* --- the loop --- */
 
-static int watch(struct agent *a, int fd, enum source source, uint32_t events)
+/* Return: 0 or -errno. */
+static int watch(const struct link *l, int fd, enum source source, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.u64 = source };
 
-	if (fd < 0 || epoll_ctl(a->link->epfd, EPOLL_CTL_ADD, fd, &event) == 0)
-		return 0;
-	return fail_errno(a->f, errno, "cannot watch the command's streams");
+	return fd < 0 || epoll_ctl(l->epfd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+}
+
+static int watch_streams(const struct link *l, const struct command *cmd)
+{
+	int r = watch(l, cmd->in, SOURCE_IN, EPOLLOUT | EPOLLET);
+
+	if (r == 0)
+		r = watch(l, cmd->out, SOURCE_OUT, EPOLLIN | EPOLLET);
+	return r < 0 ? r : watch(l, cmd->err, SOURCE_ERR, EPOLLIN | EPOLLET);
+}
+
+int agent_prepare(const struct link *l, const struct command *pipes)
+{
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	r = signals < 0 ? -errno : watch(l, signals, SOURCE_SIGNAL, EPOLLIN | EPOLLET);
+	return r < 0 ? r : watch_streams(l, pipes);
 }
 
 static int agent_init(struct agent *a)
 {
-	sigset_t mask;
-	int r;
+	static uint8_t ring[STREAM_RING];
+	int r = 0;
 
 	a->out[0] = (struct stream_out){
 		.fd = a->cmd->out, .id = PROTO_STDOUT, .ready = true, .credit = PROTO_WINDOW
@@ -244,24 +266,13 @@ static int agent_init(struct agent *a)
 	a->out[1] = (struct stream_out){
 		.fd = a->cmd->err, .id = PROTO_STDERR, .ready = true, .credit = PROTO_WINDOW
 	};
-	if (stream_in_init(&a->in, a->cmd->in, a->tty) < 0)
-		return fail_errno(a->f, ENOMEM, "cannot relay the command's streams");
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGCHLD);
-	a->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (a->signals < 0)
-		return fail_errno(a->f, errno, "cannot wait for the command");
-	r = watch(a, a->signals, SOURCE_SIGNAL, EPOLLIN);
+	stream_in_init(&a->in, a->cmd->in, a->tty, ring);
+	if (a->tty)
+		r = watch_streams(a->link, a->cmd);
+	if (r < 0)
+		return fail_errno(a->f, -r, "cannot watch the command's streams");
 	/* A terminal has no stderr of its own. */
-	if (r == 0 && a->cmd->err < 0)
-		r = link_send(a->link, PROTO_EOF, PROTO_STDERR, NULL, 0);
-	if (r == 0)
-		r = watch(a, a->in.fd, SOURCE_IN, EPOLLOUT | EPOLLET);
-	if (r == 0)
-		r = watch(a, a->out[0].fd, SOURCE_OUT, EPOLLIN | EPOLLET);
-	if (r == 0)
-		r = watch(a, a->out[1].fd, SOURCE_ERR, EPOLLIN | EPOLLET);
-	return r;
+	return a->tty ? link_send(a->link, PROTO_EOF, PROTO_STDERR, NULL, 0) : 0;
 }
 
 static int wait_ms(const struct agent *a)
@@ -281,7 +292,7 @@ static int handle_event(struct agent *a, const struct epoll_event *event)
 	case SOURCE_LINK:
 		break;
 	case SOURCE_SIGNAL:
-		while (read(a->signals, &info, sizeof(info)) > 0)
+		while (read(signals, &info, sizeof(info)) > 0)
 			;
 		break;
 	case SOURCE_IN:
@@ -348,12 +359,9 @@ static int agent_loop(struct agent *a)
 
 int agent_run(struct link *l, struct command *cmd, int *ret_status, struct fail *f)
 {
-	struct agent a = { .link = l,
-			   .cmd = cmd,
-			   .tty = cmd->slave >= 0,
-			   .children = true,
-			   .signals = -1,
-			   .f = f };
+	struct agent a = {
+		.link = l, .cmd = cmd, .tty = cmd->slave >= 0, .children = true, .f = f
+	};
 	int r = agent_init(&a);
 
 	if (r == 0)
@@ -365,8 +373,6 @@ int agent_run(struct link *l, struct command *cmd, int *ret_status, struct fail 
 	stream_in_close(&a.in);
 	stream_out_close(&a.out[0], l);
 	stream_out_close(&a.out[1], l);
-	if (a.signals >= 0)
-		close(a.signals);
 	if (r == 0)
 		*ret_status = a.status;
 	return r;

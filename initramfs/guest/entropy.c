@@ -15,23 +15,27 @@
 
 #include "initramfs/guest/guest.h"
 
+static int urandom = -1;
+
+void entropy_prepare(void)
+{
+	urandom = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+}
+
 int entropy_add(const void *seed, size_t len, struct fail *f)
 {
 	union {
 		struct rand_pool_info head;
 		unsigned char bytes[sizeof(struct rand_pool_info) + CONF_SEED_MAX];
 	} pool = { .head = { .entropy_count = (int)len * 8, .buf_size = (int)len } };
-	int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
 	int r = 0;
 
 	memcpy(pool.bytes + offsetof(struct rand_pool_info, buf), seed, len);
-	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0)
+	if (ioctl(urandom, RNDADDENTROPY, &pool) < 0)
 		r = fail_errno(f, errno, "cannot seed the guest's random numbers");
 	/* Not before Linux 4.14; then what was added is used at once, or soon. */
-	else if (ioctl(fd, RNDRESEEDCRNG) < 0 && errno != ENOTTY && errno != EINVAL)
+	else if (ioctl(urandom, RNDRESEEDCRNG) < 0 && errno != ENOTTY && errno != EINVAL)
 		r = fail_errno(f, errno, "cannot renew the guest's random numbers");
-	if (fd >= 0)
-		close(fd);
 	explicit_bzero(&pool, sizeof(pool));
 	return r;
 }

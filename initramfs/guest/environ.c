@@ -2,17 +2,20 @@
 #include "initramfs/guest/environ.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static char *key_value(const char *key, const char *value)
 {
-	size_t size = strlen(key) + strlen(value) + 2;
-	char *s = malloc(size);
+	size_t key_len = strlen(key), len = key_len + 1 + strlen(value);
+	char *s = malloc(len + 1);
 
-	if (s)
-		snprintf(s, size, "%s=%s", key, value);
+	if (s) {
+		memcpy(s, key, key_len);
+		s[key_len] = '=';
+		memcpy(s + key_len + 1, value, len - key_len - 1);
+		s[len] = '\0';
+	}
 	return s;
 }
 
@@ -77,19 +80,27 @@ const char *environ_get(char *const *env, const char *key)
 	return NULL;
 }
 
+/* Not by snprintf(), here and elsewhere on the way to the command: in an emulated
+ * guest what runs for the first time is slow, and that is a lot of code. */
 bool path_next(const char **path, const char *name, char *buf, size_t size)
 {
+	size_t name_size = strlen(name) + 1;
+
 	while (*path) {
 		const char *dir = *path;
 		size_t len = strcspn(dir, ":");
-		int used;
 
 		*path = dir[len] ? dir + len + 1 : NULL;
-		if (len >= size)
+		if (len == 0) {
+			dir = ".";
+			len = 1;
+		}
+		if (len >= size || size - len - 1 < name_size)
 			continue;
-		used = snprintf(buf, size, "%.*s%s%s", (int)len, dir, len ? "/" : "./", name);
-		if (used >= 0 && (size_t)used < size)
-			return true;
+		memcpy(buf, dir, len);
+		buf[len] = '/';
+		memcpy(buf + len + 1, name, name_size);
+		return true;
 	}
 	return false;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The run's own resolv.conf and hosts are files of the initramfs, mounted over
- * the base's, which stay as they are. Where the base has none, an empty file is
- * made to mount over, and removed after the run; where it has a symbolic link
- * that leads nowhere (to /run/systemd/resolve, say), the file is made there.
+ * The run's own resolv.conf and hosts are files of the initramfs, made before the
+ * run and mounted over the base's, which stay as they are. Where the base has none,
+ * an empty file is made to mount over, and removed after the run; where it has a
+ * symbolic link that leads nowhere (to /run/systemd/resolve, say), the file is made
+ * there.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +21,17 @@
 #define RESOLV_CONF "nameserver 10.0.2.3\n"
 #define HOSTS_MAX ((size_t)1 << 20) /* bytes of the base's own */
 #define LINKS_MAX 8
+
+/* A file of ours, to be mounted over one of the base. */
+struct own {
+	const char *path;
+	int file; /* for writing */
+	int tree; /* a mount of it, in no place yet */
+	int r;	  /* 0, or -errno of making it */
+};
+
+static struct own resolv_conf = { .path = "/etc/resolv.conf" };
+static struct own hosts = { .path = "/etc/hosts" };
 
 /* Follows symbolic links in the last component; what they lead to need not exist. */
 static int follow_links(const char *path, char out[PATH_MAX])
@@ -45,57 +56,78 @@ static int follow_links(const char *path, char out[PATH_MAX])
 	return -ELOOP;
 }
 
-static int write_file(int dir, const char *name, const char *a, size_t a_len, const char *b)
+static int write_all(int fd, const char *p, size_t len)
 {
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	size_t b_len = strlen(b);
-	int r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, a, a_len) != (ssize_t)a_len || write(fd, b, b_len) != (ssize_t)b_len)
-		r = -ENOSPC;
-	close(fd);
-	return r;
+	return len == 0 || write(fd, p, len) == (ssize_t)len ? 0 : -ENOSPC;
 }
 
-/* Puts "@a@b" in the place of @path. */
-static int replace(int initramfs, const char *path, const char *a, size_t a_len, const char *b)
+static int own_prepare(struct own *o, int initramfs)
 {
-	const char *name = strrchr(path, '/') + 1;
-	char target[PATH_MAX];
-	int r = follow_links(path, target);
+	const char *name = strrchr(o->path, '/') + 1;
 
+	o->file = openat(initramfs, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (o->file < 0)
+		return -errno;
+	o->tree = place_tree(initramfs, name);
+	return o->tree < 0 ? o->tree : 0;
+}
+
+void etc_prepare(int initramfs)
+{
+	resolv_conf.r = own_prepare(&resolv_conf, initramfs);
+	if (resolv_conf.r == 0)
+		resolv_conf.r = write_all(resolv_conf.file, RESOLV_CONF, strlen(RESOLV_CONF));
+	hosts.r = own_prepare(&hosts, initramfs);
+}
+
+/* Puts @o in the place of its path. */
+static int replace(const struct own *o)
+{
+	char target[PATH_MAX];
+	int r;
+
+	if (o->r < 0)
+		return o->r;
+	/* Mostly there is something to mount over, and nothing more to find out. */
+	if (place_move(o->tree, o->path) == 0)
+		return 0;
+	r = follow_links(o->path, target);
 	if (r == 0)
 		r = place_file(target);
-	if (r == 0)
-		r = write_file(initramfs, name, a, a_len, b);
-	if (r == 0)
-		r = place_bind(initramfs, name, target);
-	return r;
+	return r < 0 ? r : place_move(o->tree, target);
 }
 
-void etc_mount(const struct conf *c, int initramfs)
+static int replace_hosts(const char *base, size_t len, const char *added)
 {
+	int r = hosts.r;
+
+	if (r == 0)
+		r = write_all(hosts.file, base, len);
+	if (r == 0)
+		r = write_all(hosts.file, added, strlen(added));
+	return r < 0 ? r : replace(&hosts);
+}
+
+void etc_mount(const struct conf *c)
+{
+	static char base[HOSTS_MAX];
 	char added[HOSTS_ADDED_MAX];
-	char *own = NULL;
 	size_t len = 0;
 	int r;
 
 	if (c->network) {
-		r = replace(initramfs, "/etc/resolv.conf", RESOLV_CONF, strlen(RESOLV_CONF), "");
+		r = replace(&resolv_conf);
 		if (r < 0)
 			report_warn("cannot put a resolv.conf for the guest's network in place of "
 				    "/etc/resolv.conf: %s",
 				    strerror(-r));
 	}
-	r = file_read("/etc/hosts", HOSTS_MAX, &own, &len);
+	r = file_read(hosts.path, base, sizeof(base), &len);
 	if (r == 0 || r == -ENOENT) {
-		hosts_add(own, len, c->hostname, added);
-		r = added[0] ? replace(initramfs, "/etc/hosts", own, len, added) : 0;
+		hosts_add(base, len, c->hostname, added);
+		r = added[0] ? replace_hosts(base, len, added) : 0;
 	}
 	/* A read-only base without the file is one that does not look names up. */
 	if (r < 0 && r != -EROFS)
 		report_warn("cannot add the guest's names to /etc/hosts: %s", strerror(-r));
-	free(own);
 }

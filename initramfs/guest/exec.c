@@ -2,25 +2,35 @@
 /*
  * Theory of operation
  *
- * All that can fail for want of memory or for a wrong user is done before fork().
- * The child then becomes what the command is to be, in an order that matters: a
- * session of its own first, then its terminal, standard streams, the signals and
- * limits that PID 1 changed for itself; then the ids, groups before user before
- * they can no longer be set; the working directory only then, with the command's
- * own rights; and last execve(). What goes wrong goes up a close-on-exec pipe as
- * a struct fail: when the parent reads end-of-file instead, execve() succeeded.
+ * The pipes of the command's streams are made before the run; a terminal takes
+ * their place where one is wanted. All that can fail for want of memory or for a
+ * wrong user is done before the child is made.
+ *
+ * The child shares PID 1's memory, which stands still until execve() or the end of
+ * the child: so there are no page tables to copy, and a failure is told by writing
+ * it where PID 1 reads it. The child has a stack of its own, and must not call what
+ * may leave something behind: no malloc(), and the ids are set by system calls, for
+ * the libc's functions are about threads. Descriptors, signal handlers, limits and
+ * the working directory are copies.
+ *
+ * It becomes what the command is to be in an order that matters: a session of its
+ * own first, then its terminal, standard streams, the signals and limits that PID 1
+ * changed for itself; then the ids, groups before user before they can no longer
+ * be set; the working directory only then, with the command's own rights; and
+ * last execve(). What PID 1 has as the command is to have it stays: root's ids, "/",
+ * the umask, and what the OOM killer thinks of it, for that spares PID 1 anyway.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +43,7 @@
 #define PIPE_SIZE (256 * 1024)
 #define NOFILE_SOFT 1024   /* select() can do no more, */
 #define NOFILE_HARD 524288 /* and who knows better may have more */
+#define CHILD_STACK ((size_t)64 * 1024)
 
 struct launch {
 	const struct conf *c;
@@ -43,11 +54,24 @@ struct launch {
 	char *login_argv[2];
 	char login_name[USER_FIELD_MAX + 1]; /* "-sh" */
 	int stdio[3];			     /* the child's ends */
+	bool failed;			     /* the child wrote to .fail and ended */
+	struct fail fail;
 };
 
-static int read_db(const char *path, char **ret_data, size_t *ret_len, struct fail *f)
+/* One for each of the command's streams. */
+struct stdio_pipe {
+	int ours, theirs;
+};
+
+static struct stdio_pipe pipes[3];
+static int pipes_result;
+
+/* Room for the one and the other; what is not used of it costs nothing. */
+static char passwd[DB_MAX], group[DB_MAX];
+
+static int read_db(const char *path, char *buf, size_t *ret_len, struct fail *f)
 {
-	int r = file_read(path, DB_MAX, ret_data, ret_len);
+	int r = file_read(path, buf, DB_MAX, ret_len);
 
 	if (r < 0 && r != -ENOENT)
 		return fail_errno(f, -r, "cannot read the base's %s", path);
@@ -56,21 +80,12 @@ static int read_db(const char *path, char **ret_data, size_t *ret_len, struct fa
 
 static int find_user(const char *spec, struct user *ret, struct fail *f)
 {
-	char *passwd = NULL, *group = NULL;
-	struct user_db db = { 0 };
-	int r;
+	struct user_db db = { .passwd = passwd, .group = group };
+	int r = read_db("/etc/passwd", passwd, &db.passwd_len, f);
 
-	r = read_db("/etc/passwd", &passwd, &db.passwd_len, f);
 	if (r == 0)
-		r = read_db("/etc/group", &group, &db.group_len, f);
-	if (r == 0) {
-		db.passwd = passwd;
-		db.group = group;
-		r = user_resolve(spec, &db, ret, f);
-	}
-	free(passwd);
-	free(group);
-	return r;
+		r = read_db("/etc/group", group, &db.group_len, f);
+	return r < 0 ? r : user_resolve(spec, &db, ret, f);
 }
 
 static int launch_prepare(struct launch *l, struct fail *f)
@@ -110,26 +125,26 @@ static int child_streams(const struct launch *l, struct fail *f)
 
 static int child_limits(struct fail *f)
 {
+	static const int changed[] = { SIGPIPE, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 	struct rlimit nofile = { .rlim_cur = NOFILE_SOFT, .rlim_max = NOFILE_HARD };
 	sigset_t none;
-	int fd;
 
+	for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++)
+		signal(changed[i], SIG_DFL);
 	sigemptyset(&none);
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	umask(022);
-	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "0", 1) < 0 || setrlimit(RLIMIT_NOFILE, &nofile) < 0)
+	if (setrlimit(RLIMIT_NOFILE, &nofile) < 0)
 		return fail_errno(f, errno, "cannot reset the command's limits");
-	close(fd);
 	return 0;
 }
 
 static int child_ids(const struct user *u, struct fail *f)
 {
-	if (setgroups(u->n_groups, u->groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 ||
-	    setresuid(u->uid, u->uid, u->uid) < 0)
+	bool already = u->uid == 0 && u->gid == 0 && u->n_groups == 0;
+
+	if (!already && (syscall(SYS_setgroups, u->n_groups, u->groups) < 0 ||
+			 syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0 ||
+			 syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0))
 		return fail_errno(f, errno, "cannot become user '%.64s'", u->name);
 	return 0;
 }
@@ -141,8 +156,8 @@ static int child_workdir(const struct launch *l, struct fail *f)
 	if (dir && chdir(dir) < 0)
 		return fail_errno(f, errno,
 				  "cannot use %.300s in the base as the working directory", dir);
-	/* As login(1) has it: who has no home is at the root. */
-	if (!dir && (l->c->args.n || chdir(l->user.home) < 0) && chdir("/") < 0)
+	/* As login(1) has it: who has no home is at the root. PID 1 is there already. */
+	if (!dir && l->c->args.n == 0 && chdir(l->user.home) < 0 && chdir("/") < 0)
 		return fail_errno(f, errno, "cannot change to /");
 	return 0;
 }
@@ -186,14 +201,19 @@ static int exec_failed(const char *program, const char *path, int errnum, struct
 	return -errnum;
 }
 
-/* Whether a place in $PATH that failed holds no such program after all. */
-static bool not_there(const char *path, int errnum)
+/*
+ * Whether a place in $PATH holds the program, or something that execve() is to tell
+ * of. A failed execve() costs far more than a look, and for what is open the
+ * kernel need not ask the host again. The descriptor goes with execve().
+ */
+static bool is_there(const char *path)
 {
 	struct stat st;
+	int fd = open(path, O_PATH | O_CLOEXEC);
 
-	if (errnum != ENOENT && errnum != ENOTDIR && errnum != EACCES)
-		return false;
-	return stat(path, &st) < 0 || S_ISDIR(st.st_mode);
+	if (fd < 0)
+		return errno != ENOENT && errno != ENOTDIR && errno != EACCES;
+	return fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode);
 }
 
 static int child_exec(const struct launch *l, struct fail *f)
@@ -209,9 +229,9 @@ static int child_exec(const struct launch *l, struct fail *f)
 	if (!path)
 		path = ENVIRON_PATH;
 	while (*l->program && path_next(&path, l->program, file, sizeof(file))) {
-		execve(file, l->argv, l->env.v);
-		if (not_there(file, errno))
+		if (!is_there(file))
 			continue;
+		execve(file, l->argv, l->env.v);
 		if (errno != EACCES)
 			return exec_failed(l->program, file, errno, f);
 		denied = true;
@@ -219,48 +239,65 @@ static int child_exec(const struct launch *l, struct fail *f)
 	return exec_failed(l->program, NULL, denied ? EACCES : ENOENT, f);
 }
 
-static _Noreturn void child_main(const struct launch *l, int report)
+static int child_main(void *arg)
 {
-	struct fail f = { 0 };
+	struct launch *l = arg;
 
-	if (child_streams(l, &f) == 0 && child_limits(&f) == 0 && child_ids(&l->user, &f) == 0 &&
-	    child_workdir(l, &f) == 0)
-		child_exec(l, &f);
-	/* Less than PIPE_BUF: all or nothing. */
-	_exit(write(report, &f, sizeof(f)) < 0);
+	if (child_streams(l, &l->fail) == 0 && child_limits(&l->fail) == 0 &&
+	    child_ids(&l->user, &l->fail) == 0 && child_workdir(l, &l->fail) == 0)
+		child_exec(l, &l->fail);
+	l->failed = true;
+	_exit(1);
 }
 
 /* --- in PID 1 --- */
 
-static int make_pipe(const struct user *u, int ours, int *ret_ours, int *ret_theirs)
+static void close_all(int *fds, int n)
 {
+	for (int i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static int make_pipe(int stream, struct stdio_pipe *ret)
+{
+	int ours = stream == 0;
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	/* For whom /dev/stdout is opened anew, the pipe must be theirs. */
-	if (fchown(fds[ours], u->uid, u->gid) < 0 || fcntl(fds[ours], F_SETFL, O_NONBLOCK) < 0) {
-		int saved = errno;
-
-		close(fds[0]);
-		close(fds[1]);
-		return -saved;
-	}
-	fcntl(fds[ours], F_SETPIPE_SZ, PIPE_SIZE);
-	*ret_ours = fds[ours];
-	*ret_theirs = fds[!ours];
-	return 0;
+	*ret = (struct stdio_pipe){ .ours = fds[ours], .theirs = fds[!ours] };
+	fcntl(ret->ours, F_SETPIPE_SZ, PIPE_SIZE);
+	return fcntl(ret->ours, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-static int make_pipes(struct launch *l, struct command *cmd)
+static void command_of_pipes(struct command *cmd)
 {
-	int r = make_pipe(&l->user, 1, &cmd->in, &l->stdio[0]);
+	cmd->in = pipes[0].ours;
+	cmd->out = pipes[1].ours;
+	cmd->err = pipes[2].ours;
+}
 
-	if (r == 0)
-		r = make_pipe(&l->user, 0, &cmd->out, &l->stdio[1]);
-	if (r == 0)
-		r = make_pipe(&l->user, 0, &cmd->err, &l->stdio[2]);
-	return r;
+void exec_prepare(struct command *ret)
+{
+	for (int i = 0; i < 3; i++)
+		pipes[i] = (struct stdio_pipe){ -1, -1 };
+	for (int i = 0; i < 3 && pipes_result == 0; i++)
+		pipes_result = make_pipe(i, &pipes[i]);
+	command_of_pipes(ret);
+}
+
+static int take_pipes(struct launch *l, struct command *cmd)
+{
+	command_of_pipes(cmd);
+	for (int i = 0; i < 3; i++) {
+		l->stdio[i] = pipes[i].theirs;
+		/* For whom /dev/stdout is opened anew, the pipe must be theirs. */
+		if (pipes_result == 0 && (l->user.uid || l->user.gid) &&
+		    fchown(pipes[i].ours, l->user.uid, l->user.gid) < 0)
+			return -errno;
+	}
+	return pipes_result;
 }
 
 static int make_pty(struct launch *l, struct command *cmd)
@@ -268,6 +305,8 @@ static int make_pty(struct launch *l, struct command *cmd)
 	struct winsize size = { .ws_row = l->c->rows, .ws_col = l->c->columns };
 	int unlock = 0;
 
+	for (int fd = 0; fd < 3; fd++)
+		close_all((int[]){ pipes[fd].ours, pipes[fd].theirs }, 2);
 	cmd->in = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (cmd->in < 0 || ioctl(cmd->in, TIOCSPTLCK, &unlock) < 0 ||
 	    ioctl(cmd->in, TIOCSWINSZ, &size) < 0)
@@ -281,49 +320,21 @@ static int make_pty(struct launch *l, struct command *cmd)
 	return 0;
 }
 
-static void close_all(int *fds, int n)
+static int launch_child(struct launch *l, pid_t *ret_pid, struct fail *f)
 {
-	for (int i = 0; i < n; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
+	static char stack[CHILD_STACK] __attribute__((aligned(16)));
+	pid_t pid = clone(child_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, l);
 
-/* Waits for execve(): 0, or what the child reported. */
-static int await_exec(pid_t pid, int report, struct fail *f)
-{
-	struct fail told;
-	ssize_t n;
-
-	do
-		n = read(report, &told, sizeof(told));
-	while (n < 0 && errno == EINTR);
-	if (n != sizeof(told))
+	if (pid < 0)
+		return fail_errno(f, errno, "cannot start the command");
+	if (!l->failed) {
+		*ret_pid = pid;
 		return 0;
+	}
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	*f = told;
-	f->text[sizeof(f->text) - 1] = '\0';
+	*f = l->fail;
 	return -ECANCELED;
-}
-
-static int launch_fork(const struct launch *l, pid_t *ret_pid, struct fail *f)
-{
-	int report[2], r;
-	pid_t pid;
-
-	if (pipe2(report, O_CLOEXEC) < 0)
-		return fail_errno(f, errno, "cannot start the command");
-	pid = fork();
-	if (pid == 0)
-		child_main(l, report[1]);
-	r = pid < 0 ? fail_errno(f, errno, "cannot start the command") : 0;
-	close(report[1]);
-	if (r == 0)
-		r = await_exec(pid, report[0], f);
-	close(report[0]);
-	if (r == 0)
-		*ret_pid = pid;
-	return r;
 }
 
 int exec_start(const struct conf *c, struct command *ret, struct fail *f)
@@ -335,12 +346,12 @@ int exec_start(const struct conf *c, struct command *ret, struct fail *f)
 	l = (struct launch){ .c = c, .stdio = { -1, -1, -1 } };
 	r = launch_prepare(&l, f);
 	if (r == 0) {
-		r = c->tty ? make_pty(&l, &cmd) : make_pipes(&l, &cmd);
+		r = c->tty ? make_pty(&l, &cmd) : take_pipes(&l, &cmd);
 		if (r < 0)
 			fail_errno(f, -r, "cannot make the command's streams");
 	}
 	if (r == 0)
-		r = launch_fork(&l, &cmd.pid, f);
+		r = launch_child(&l, &cmd.pid, f);
 	if (!c->tty)
 		close_all(l.stdio, 3);
 	environ_free(&l.env);

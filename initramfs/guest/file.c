@@ -3,32 +3,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Reads to the end: the size is a hint at best, the host may be writing. */
-static int read_all(int fd, size_t max, char *data, size_t *ret_len)
+static int read_all(int fd, char *buf, size_t size, size_t *ret_len)
 {
 	size_t len = 0;
-	ssize_t n;
+	ssize_t n = 1;
 
-	while ((n = read(fd, data + len, max + 1 - len)) > 0) {
+	while (len < size && (n = read(fd, buf + len, size - len)) > 0)
 		len += (size_t)n;
-		if (len > max)
-			return -EFBIG;
-	}
+	if (n > 0)
+		return -EFBIG;
 	*ret_len = len;
 	return n < 0 ? -errno : 0;
 }
 
-int file_read(const char *path, size_t max, char **ret_data, size_t *ret_len)
+int file_read(const char *path, char *buf, size_t size, size_t *ret_len)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	char *data = NULL;
 	struct stat st;
-	size_t len = 0;
-	int r = 0;
+	int r;
 
 	if (fd < 0)
 		return -errno;
@@ -36,18 +32,10 @@ int file_read(const char *path, size_t max, char **ret_data, size_t *ret_len)
 		r = -errno;
 	else if (!S_ISREG(st.st_mode))
 		r = -EINVAL;
-	else if (st.st_size > (off_t)max)
+	else if (st.st_size >= (off_t)size)
 		r = -EFBIG;
-	else if (!(data = malloc(max + 1)))
-		r = -ENOMEM;
-	if (r == 0)
-		r = read_all(fd, max, data, &len);
+	else
+		r = read_all(fd, buf, size, ret_len);
 	close(fd);
-	if (r < 0) {
-		free(data);
-		return r;
-	}
-	*ret_data = data;
-	*ret_len = len;
-	return 0;
+	return r;
 }

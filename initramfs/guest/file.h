@@ -6,9 +6,10 @@
 
 /**
  * file_read() - a small regular file of the base, which may be hostile.
- * @max: bytes; more is -EFBIG. A special file is -EINVAL, and never waited for.
- * @ret_data: free() it.
+ * @buf: of @size bytes; what does not fit, with one to spare, is -EFBIG.
+ *
+ * A special file is -EINVAL, and never waited for. Return: 0 or -errno.
  */
-int file_read(const char *path, size_t max, char **ret_data, size_t *ret_len);
+int file_read(const char *path, char *buf, size_t size, size_t *ret_len);
 
 #endif

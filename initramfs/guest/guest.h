@@ -41,6 +41,8 @@ int port_open(int uevents, int *ret_fd);
 
 /* entropy.c */
 
+/** entropy_prepare() - open what entropy_add() needs. */
+void entropy_prepare(void);
 /** entropy_add() - mix @len bytes into the kernel's generator, and have it used now. */
 int entropy_add(const void *seed, size_t len, struct fail *f);
 /** clock_set() - set the wall clock, nanoseconds since the epoch. */
@@ -48,24 +50,29 @@ int clock_set(uint64_t ns, struct fail *f);
 
 /* root.c */
 
-/** root_early() - /dev, /proc and /sys of the initramfs itself, as far as they go. */
-void root_early(void);
+/**
+ * root_prepare() - what of the root can be made before the run.
+ *
+ * Return: O_PATH of the initramfs, where private files, the volumes and the tmpfs
+ * for volatile files are reached, even after root_enter(); or -1.
+ */
+int root_prepare(void);
 
 /**
  * root_enter() - mount the root file system and the volumes' device, and change
  * into the root.
- * @ret_initramfs: O_PATH of the initramfs left behind, where private files, the
- *	volumes and the tmpfs for volatile files are still reached.
  */
-int root_enter(const struct conf *c, int *ret_initramfs, struct fail *f);
+int root_enter(const struct conf *c, struct fail *f);
 
 #define ROOT_VOLUMES "volumes"
 #define ROOT_VOLATILE "volatile"
 
 /* mounts.c */
 
-/** mounts_api() - /proc, /sys, /dev and the rest that a system expects. */
-int mounts_api(int initramfs, struct fail *f);
+/** mounts_prepare() - /proc, /sys, /dev and the rest that a system expects, in the initramfs. */
+void mounts_prepare(int initramfs);
+/** mounts_api() - move all that into the root. Fails where the base has no place for it. */
+int mounts_api(struct fail *f);
 
 /* place.c */
 
@@ -77,6 +84,9 @@ int mounts_api(int initramfs, struct fail *f);
 int place_dir(const char *path);
 int place_file(const char *path);
 
+/** place_tree() - a mount of @src (relative to @dfd), in no place yet. Return: fd or -errno. */
+int place_tree(int dfd, const char *src);
+
 /**
  * place_bind() - mount @src (relative to @dfd) and all below it over @dst.
  *
@@ -84,20 +94,27 @@ int place_file(const char *path);
  */
 int place_bind(int dfd, const char *src, const char *dst);
 
+/** place_move() - move the mount of which @fd is the root to @dst. Return: 0 or -errno. */
+int place_move(int fd, const char *dst);
+
 /** place_undo() - unmount and remove what the above made, if it is still empty. */
 void place_undo(void);
 
 /* etc.c */
 
+/** etc_prepare() - make the files that etc_mount() mounts, in the initramfs. */
+void etc_prepare(int initramfs);
 /** etc_mount() - the run's own resolv.conf and hosts over the base's. Warns at most. */
-void etc_mount(const struct conf *c, int initramfs);
+void etc_mount(const struct conf *c);
 
 /* volumes.c */
 int volumes_mount(const struct conf *c, int initramfs, struct fail *f);
 
 /* net.c */
 
-/** net_up() - lo, and with @network eth0 and its route. Warns at most. */
+/** net_prepare() - bring up lo and, if it is there, eth0 with its address and route. */
+void net_prepare(void);
+/** net_up() - with @network eth0 is up, else it is down again. Warns at most. */
 void net_up(bool network);
 
 /* exec.c */
@@ -110,6 +127,9 @@ struct command {
 	int slave; /* of the pty, held so that it hangs up when we say; or -1 */
 };
 
+/** exec_prepare() - make the pipes of the command to come; they are all that @ret has. */
+void exec_prepare(struct command *ret);
+
 /**
  * exec_start() - start the command, or the login shell, as @c says.
  *
@@ -119,6 +139,13 @@ struct command {
 int exec_start(const struct conf *c, struct command *ret, struct fail *f);
 
 /* agent.c */
+
+/**
+ * agent_prepare() - have the link wait for the end of children, and for @pipes.
+ *
+ * Return: 0 or -errno.
+ */
+int agent_prepare(const struct link *l, const struct command *pipes);
 
 /** agent_configure() - receive CONF frames until RUN. */
 int agent_configure(struct link *l, struct conf *c, struct fail *f);

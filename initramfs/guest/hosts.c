@@ -2,7 +2,6 @@
 #include "initramfs/guest/hosts.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 static bool is_blank(char c)
@@ -48,18 +47,42 @@ static bool text_names(const char *text, size_t len, const char *name)
 	return false;
 }
 
+struct text {
+	char *p;
+	size_t room; /* for the terminator too */
+};
+
+/* Not snprintf(): see path_next(). What does not fit is left out. */
+static void text_add(struct text *t, const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len >= t->room)
+		return;
+	memcpy(t->p, s, len + 1);
+	t->p += len;
+	t->room -= len;
+}
+
 void hosts_add(const char *text, size_t len, const char *hostname, char out[HOSTS_ADDED_MAX])
 {
 	const char *base = text ? text : "";
 	bool newline = len && base[len - 1] != '\n';
 	bool local = !text_names(base, len, "localhost");
 	bool own = hostname && strcmp(hostname, "localhost") && !text_names(base, len, hostname);
+	struct text t = { .p = out, .room = HOSTS_ADDED_MAX };
 
-	snprintf(out, HOSTS_ADDED_MAX, "%s%s%s%s%s", newline && (local || own) ? "\n" : "",
-		 local ? "127.0.0.1\tlocalhost\n"
-			 "::1\tlocalhost ip6-localhost ip6-loopback\n"
-			 "ff02::1\tip6-allnodes\n"
-			 "ff02::2\tip6-allrouters\n" :
-			 "",
-		 own ? "127.0.1.1\t" : "", own ? hostname : "", own ? "\n" : "");
+	*out = '\0';
+	if (newline && (local || own))
+		text_add(&t, "\n");
+	if (local)
+		text_add(&t, "127.0.0.1\tlocalhost\n"
+			     "::1\tlocalhost ip6-localhost ip6-loopback\n"
+			     "ff02::1\tip6-allnodes\n"
+			     "ff02::2\tip6-allrouters\n");
+	if (own) {
+		text_add(&t, "127.0.1.1\t");
+		text_add(&t, hostname);
+		text_add(&t, "\n");
+	}
 }

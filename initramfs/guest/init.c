@@ -6,27 +6,36 @@
  * that holds nothing but it and modules. In order:
  *
  *  1. survive()    so that nothing the guest does later can end PID 1
- *  2. boot()	    device files, modules, the agent port
+ *  2. boot()	    modules, the agent port, and all that a run needs and that does not
+ *		    depend on which: the *_prepare() functions
  *  3. HELLO	    and then nothing until the host speaks: a template is saved in this
  *		    state and restored for any run, so nothing before may depend on the
  *		    run, and nothing may be left half done
  *  4. agent_configure()  what to run, from the host
  *  5. prepare()    steps[] below; randomness and the clock come first, since a
- *		    restored guest has them from the template
+ *		    restored guest has them from the template. READY tells that they are
+ *		    taken: the first that the host hears of a restored guest
  *  6. exec_start(), STARTED, agent_run()
  *  7. finish()	    nobody else is alive; undo what the run needed in the base, write
  *		    back, and only then EXIT, for the host ends the machine at once
  *
  * A failure anywhere from 4 to 6 skips to 7, where FAIL takes the place of EXIT.
- * One before that (no port) can only be told on the console. In any case the
- * last thing is to power off, should the host not do it; main() never returns,
- * because the end of PID 1 is a kernel panic.
+ * One before that (no port) can only be told on the console; but a *_prepare()
+ * that fails keeps its error for the step that misses what it was to make. In any
+ * case the last thing is to power off, should the host not do it; main() never
+ * returns, because the end of PID 1 is a kernel panic.
+ *
+ * Why so much comes before HELLO: under emulation a restored guest spends its time
+ * on code that runs for the first time, in the kernel and here, as each instruction
+ * has to be translated once. What is done before the template is saved costs a run
+ * nothing. It must not use up what has to differ between two runs: no random
+ * number that is a secret (a connection's, a boot_id) is drawn there.
  *
  * Survival: all signals are blocked (SIGCHLD is read from a signalfd by the agent),
  * but for those that a fault of our own raises, which end the machine with a
  * word on the console instead of a panic; sent by somebody else they do
- * nothing. PID 1 is out of bounds for the OOM killer, and what the relay needs
- * is allocated before the command starts.
+ * nothing. The kernel's OOM killer spares PID 1 by itself, and what the relay
+ * needs is allocated before the command starts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +56,7 @@
 
 static struct conf conf;
 static struct link port_link;
+static int initramfs = -1;
 
 static _Noreturn void power_off(void)
 {
@@ -106,32 +116,29 @@ static void open_console(void)
 		close(fd);
 }
 
-static void exempt_from_oom(void)
-{
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, "-1000", 5) < 0)
-		report_console("cannot exempt PID 1 from the OOM killer: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
-}
-
 /* --- 2. boot --- */
 
 static int boot(struct link *l)
 {
+	struct command pipes = { .pid = 0 };
 	int uevents, fd, r;
 
-	root_early();
+	initramfs = root_prepare();
+	mounts_prepare(initramfs);
+	etc_prepare(initramfs);
 	open_console();
-	exempt_from_oom();
+	entropy_prepare();
+	exec_prepare(&pipes);
 	uevents = port_listen();
 	modules_load();
+	net_prepare();
 	r = port_open(uevents, &fd);
 	if (uevents >= 0)
 		close(uevents);
 	if (r == 0)
 		r = link_init(l, fd);
+	if (r == 0)
+		r = agent_prepare(l, &pipes);
 	return r;
 }
 
@@ -150,22 +157,27 @@ static int step_clock(struct fail *f)
 	return clock_set(conf.clock_ns, f);
 }
 
-static int initramfs = -1;
+static int step_ready(struct fail *f)
+{
+	int r = link_send(&port_link, PROTO_READY, 0, NULL, 0);
+
+	return r < 0 ? fail_errno(f, -r, "the connection to vmrun failed") : 0;
+}
 
 static int step_root(struct fail *f)
 {
-	return root_enter(&conf, &initramfs, f);
+	return root_enter(&conf, f);
 }
 
 static int step_api(struct fail *f)
 {
-	return mounts_api(initramfs, f);
+	return mounts_api(f);
 }
 
 static int step_etc(struct fail *f)
 {
 	(void)f;
-	etc_mount(&conf, initramfs);
+	etc_mount(&conf);
 	return 0;
 }
 
@@ -184,7 +196,8 @@ static int step_network(struct fail *f)
 
 /* Volumes come after all other mounts, so that they can go over any of them. */
 static int (*const steps[])(struct fail *f) = {
-	step_entropy, step_clock, step_root, step_api, step_etc, step_volumes, step_network,
+	step_entropy, step_clock, step_ready,	step_root,
+	step_api,     step_etc,	  step_volumes, step_network,
 };
 
 static int prepare(struct fail *f)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The addresses are those that QEMU's user network gives out by DHCP; they are
- * fixed, so nobody need wait for DHCP.
+ * fixed, so nobody need wait for DHCP, and the network is up before the run. One
+ * that is to have none gets eth0 as the kernel made it: down, with no address.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,6 +25,10 @@
 #define IFACE_TRIES 100
 #define IFACE_PAUSE_NS 20000000
 
+static int sock = -1;
+static int lo_result;  /* 0 or -errno */
+static bool eth_ready; /* has its address and its route */
+
 static void set_address(struct sockaddr *sa, const char *address)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET };
@@ -32,7 +37,7 @@ static void set_address(struct sockaddr *sa, const char *address)
 	memcpy(sa, &in, sizeof(*sa));
 }
 
-static int iface_up(int sock, const char *name)
+static int iface_up(const char *name)
 {
 	struct ifreq req = { 0 };
 
@@ -43,7 +48,7 @@ static int iface_up(int sock, const char *name)
 	return ioctl(sock, SIOCSIFFLAGS, &req) < 0 ? -errno : 0;
 }
 
-static int iface_wait(int sock)
+static int iface_wait(void)
 {
 	struct timespec pause = { .tv_nsec = IFACE_PAUSE_NS };
 	struct ifreq req = { .ifr_name = IFACE };
@@ -56,7 +61,7 @@ static int iface_wait(int sock)
 	return -errno;
 }
 
-static int iface_address(int sock)
+static int iface_address(void)
 {
 	struct ifreq address = { .ifr_name = IFACE }, mask = { .ifr_name = IFACE };
 
@@ -64,10 +69,10 @@ static int iface_address(int sock)
 	set_address(&mask.ifr_netmask, NETMASK);
 	if (ioctl(sock, SIOCSIFADDR, &address) < 0 || ioctl(sock, SIOCSIFNETMASK, &mask) < 0)
 		return -errno;
-	return iface_up(sock, IFACE);
+	return iface_up(IFACE);
 }
 
-static int route_add(int sock)
+static int route_add(void)
 {
 	struct rtentry route = { .rt_flags = RTF_UP | RTF_GATEWAY };
 
@@ -77,30 +82,57 @@ static int route_add(int sock)
 	return ioctl(sock, SIOCADDRT, &route) < 0 ? -errno : 0;
 }
 
-static void eth_up(int sock)
+static void eth_up(void)
 {
-	int r = iface_wait(sock);
+	int r = iface_wait();
 
 	if (r < 0) {
 		report_warn("the guest has no network interface; its kernel may lack virtio_net");
 		return;
 	}
-	r = iface_address(sock);
+	r = iface_address();
 	if (r == 0)
-		r = route_add(sock);
+		r = route_add();
 	if (r < 0)
 		report_warn("cannot set up the guest's network: %s", strerror(-r));
 }
 
+/* Back to what it was: no address, no route, and down. */
+static int eth_down(void)
+{
+	struct ifreq req = { .ifr_name = IFACE };
+
+	set_address(&req.ifr_addr, "0.0.0.0");
+	if (ioctl(sock, SIOCSIFADDR, &req) < 0 || ioctl(sock, SIOCGIFFLAGS, &req) < 0)
+		return -errno;
+	req.ifr_flags &= ~IFF_UP;
+	return ioctl(sock, SIOCSIFFLAGS, &req) < 0 ? -errno : 0;
+}
+
+void net_prepare(void)
+{
+	struct ifreq req = { .ifr_name = IFACE };
+
+	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	lo_result = sock < 0 ? -errno : iface_up("lo");
+	if (sock < 0 || ioctl(sock, SIOCGIFINDEX, &req) < 0)
+		return;
+	eth_ready = iface_address() == 0 && route_add() == 0;
+	if (!eth_ready)
+		eth_down();
+}
+
 void net_up(bool network)
 {
-	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int r = sock < 0 ? -errno : iface_up(sock, "lo");
+	int r;
 
-	if (r < 0)
-		report_warn("cannot bring up the guest's lo: %s", strerror(-r));
-	if (network && sock >= 0)
-		eth_up(sock);
-	if (sock >= 0)
-		close(sock);
+	if (lo_result < 0)
+		report_warn("cannot bring up the guest's lo: %s", strerror(-lo_result));
+	if (network && !eth_ready && sock >= 0)
+		eth_up();
+	if (!network && eth_ready) {
+		r = eth_down();
+		if (r < 0)
+			report_warn("cannot take down the guest's network: %s", strerror(-r));
+	}
 }

@@ -128,17 +128,30 @@ int place_file(const char *path)
 	return S_ISDIR(st.st_mode) ? -EISDIR : 0;
 }
 
-int place_bind(int dfd, const char *src, const char *dst)
+int place_move(int fd, const char *dst)
+{
+	return syscall(SYS_move_mount, fd, "", AT_FDCWD, dst,
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0 ?
+		       -errno :
+		       0;
+}
+
+int place_tree(int dfd, const char *src)
 {
 	int fd = (int)syscall(SYS_open_tree, dfd, src,
 			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
-	int r = 0;
+
+	return fd < 0 ? -errno : fd;
+}
+
+int place_bind(int dfd, const char *src, const char *dst)
+{
+	int fd = place_tree(dfd, src);
+	int r;
 
 	if (fd < 0)
-		return -errno;
-	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, dst,
-		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0)
-		r = -errno;
+		return fd;
+	r = place_move(fd, dst);
 	close(fd);
 	return r;
 }

@@ -2,7 +2,8 @@
 /*
  * Theory of operation
  *
- * The root is put together in the initramfs, from the bottom up:
+ * The root is put together in the initramfs, from the bottom up. What does not
+ * depend on the run is made by root_prepare(), before HELLO:
  *
  *	/volatile  a tmpfs that holds all that the run does not keep: the upper
  *		   layer of an ephemeral root, /tmp, /run and /dev/shm. One limit
@@ -17,12 +18,11 @@
  *
  * Then /newroot is moved over / and we chroot into it, as switch_root does. All
  * other mounts of the initramfs stay where they are: no path leads there any
- * more, only the descriptor that root_enter() returns. Its files need not be
+ * more, only the descriptor that root_prepare() returns. Its files need not be
  * removed, for modules_load() did that with all that have a size.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -36,18 +36,23 @@
 #define DEVICE_PAUSE_NS 20000000
 
 #define VOLATILE "/" ROOT_VOLATILE
+#define VOLUMES "/" ROOT_VOLUMES
 #define VOLATILE_SIZE "70%" /* of the guest's memory */
 
-void root_early(void)
-{
-	static const struct {
-		const char *type, *dir;
-	} mounts[] = { { "devtmpfs", "/dev" }, { "proc", "/proc" }, { "sysfs", "/sys" } };
+static int initramfs = -1;
+static int volatile_errno;
+static int usr = -1;
 
-	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
-		mkdir(mounts[i].dir, 0755);
-		mount(mounts[i].type, mounts[i].dir, mounts[i].type, MS_NOSUID, NULL);
-	}
+int root_prepare(void)
+{
+	static const char *const dirs[] = { VOLATILE, "/data", "/newroot", VOLUMES };
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		mkdir(dirs[i], 0700);
+	if (mount("tmpfs", VOLATILE, "tmpfs", 0, "mode=755,size=" VOLATILE_SIZE) < 0)
+		volatile_errno = errno;
+	initramfs = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return initramfs;
 }
 
 /*
@@ -55,22 +60,19 @@ void root_early(void)
  * have; a kernel without CONFIG_9P_FS_POSIX_ACL passes over the latter. msize is
  * the most that the virtio transport takes.
  */
+#define OPTIONS "trans=virtio,version=9p2000.L,msize=512000,access=client,posixacl,cache="
+
 static int mount_9p(const char *tag, const char *dir, enum proto_cache cache, unsigned long flags)
 {
-	static const char *const caches[] = {
-		[PROTO_CACHE_NONE] = "none",
-		[PROTO_CACHE_MMAP] = "mmap",
-		[PROTO_CACHE_LOOSE] = "loose",
+	static const char *const options[] = {
+		[PROTO_CACHE_NONE] = OPTIONS "none",
+		[PROTO_CACHE_MMAP] = OPTIONS "mmap",
+		[PROTO_CACHE_LOOSE] = OPTIONS "loose",
 	};
 	struct timespec pause = { .tv_nsec = DEVICE_PAUSE_NS };
-	char options[128];
 
-	mkdir(dir, 0700);
-	snprintf(options, sizeof(options),
-		 "trans=virtio,version=9p2000.L,msize=512000,access=client,posixacl,cache=%s",
-		 caches[cache]);
 	for (int i = 0; i < DEVICE_TRIES; i++) {
-		if (mount(tag, dir, "9p", flags, options) == 0)
+		if (mount(tag, dir, "9p", flags, options[cache]) == 0)
 			return 0;
 		if (errno != ENOENT)
 			break;
@@ -118,9 +120,8 @@ static int root_layers(const struct conf *c, struct fail *f)
 	unsigned long flags = c->root_mode == PROTO_ROOT_RW ? 0 : MS_RDONLY;
 	int r;
 
-	mkdir(VOLATILE, 0700);
-	if (mount("tmpfs", VOLATILE, "tmpfs", 0, "mode=755,size=" VOLATILE_SIZE) < 0)
-		return fail_errno(f, errno, "cannot make room for volatile files");
+	if (volatile_errno)
+		return fail_errno(f, volatile_errno, "cannot make room for volatile files");
 	r = mount_9p(PROTO_TAG_ROOT, ephemeral ? "/data" : "/newroot", c->root_cache, flags);
 	if (r == -ENODEV)
 		return fail_text(f, ENODEV,
@@ -130,25 +131,25 @@ static int root_layers(const struct conf *c, struct fail *f)
 		return fail_errno(f, -r, "cannot mount the base over 9p");
 	if (!ephemeral)
 		return 0;
-	mkdir("/newroot", 0755);
 	return mount_overlay(f);
 }
 
-int root_enter(const struct conf *c, int *ret_initramfs, struct fail *f)
+int root_enter(const struct conf *c, struct fail *f)
 {
-	int fd, r = root_layers(c, f);
+	int r = root_layers(c, f);
 
 	if (r < 0)
 		return r;
 	if (c->n_volumes) {
-		r = mount_9p(PROTO_TAG_VOLUMES, "/" ROOT_VOLUMES, c->volume_cache, 0);
+		r = mount_9p(PROTO_TAG_VOLUMES, VOLUMES, c->volume_cache, 0);
 		if (r < 0)
 			return fail_errno(f, -r, "cannot mount the volumes over 9p");
 	}
-	fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || chdir("/newroot") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
+	if (initramfs < 0 || chdir("/newroot") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
 	    chroot(".") < 0 || chdir("/") < 0)
 		return fail_errno(f, errno, "cannot change into the root file system");
-	*ret_initramfs = fd;
+	/* Without a cache, the guest's kernel asks the host four times about each part
+	 * of each path, unless that is open. Most programs' paths begin with this. */
+	usr = open("/usr", O_PATH | O_CLOEXEC);
 	return 0;
 }

@@ -2,7 +2,6 @@
 #include "initramfs/guest/stream.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <termios.h>
@@ -10,11 +9,9 @@
 
 #define CREDIT_STEP (PROTO_WINDOW / 4)
 
-int stream_in_init(struct stream_in *s, int fd, bool tty)
+void stream_in_init(struct stream_in *s, int fd, bool tty, uint8_t *ring)
 {
-	*s = (struct stream_in){ .fd = fd, .tty = tty, .ready = true, .last = '\n' };
-	s->ring = malloc(STREAM_RING);
-	return s->ring ? 0 : -ENOMEM;
+	*s = (struct stream_in){ .fd = fd, .tty = tty, .ready = true, .ring = ring, .last = '\n' };
 }
 
 static void ring_put(struct stream_in *s, const uint8_t *p, size_t len)
@@ -131,8 +128,6 @@ void stream_in_close(struct stream_in *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
-	free(s->ring);
-	s->ring = NULL;
 	s->used = 0;
 }
 

@@ -21,7 +21,7 @@ struct stream_in {
 	bool tty;
 	bool ready;
 	bool eof;	     /* the host has no more */
-	uint8_t *ring;	     /* what the command has not taken yet */
+	uint8_t *ring;	     /* what the command has not taken yet; borrowed */
 	size_t head;	     /* first byte in the ring */
 	size_t used;	     /* bytes in the ring */
 	uint32_t uncredited; /* bytes that arrived and are not credited yet */
@@ -37,8 +37,11 @@ struct stream_out {
 	uint32_t credit; /* bytes that the host still takes */
 };
 
-/** stream_in_init() - @fd: non-blocking, owned from now on. Return: 0 or -ENOMEM. */
-int stream_in_init(struct stream_in *s, int fd, bool tty);
+/**
+ * stream_in_init() - @fd: non-blocking, owned from now on.
+ * @ring: STREAM_RING bytes.
+ */
+void stream_in_init(struct stream_in *s, int fd, bool tty, uint8_t *ring);
 
 /**
  * stream_in_data() - bytes from the host, written or kept for later.

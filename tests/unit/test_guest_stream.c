@@ -21,6 +21,7 @@ struct world {
 	int host;		  /* the other */
 	struct proto_reader wire; /* decodes what arrives there */
 	struct stream_in in;
+	uint8_t ring[STREAM_RING];
 	int reads; /* the command's end of its stdin */
 	struct stream_out out;
 	int writes; /* the command's end of its stdout */
@@ -48,7 +49,7 @@ static int set_up(void **state)
 	w->host = fds[1];
 	assert_int_equal(proto_reader_init(&w->wire), 0);
 	make_pipe(1, &fd, &w->reads);
-	assert_int_equal(stream_in_init(&w->in, fd, false), 0);
+	stream_in_init(&w->in, fd, false, w->ring);
 	w->out = (struct stream_out){ .id = PROTO_STDOUT, .ready = true, .credit = PROTO_WINDOW };
 	make_pipe(0, &w->out.fd, &w->writes);
 	*state = w;
@@ -260,7 +261,7 @@ static void eof_on_a_terminal(void **state)
 		int ours, theirs;
 
 		make_pipe(1, &ours, &theirs);
-		assert_int_equal(stream_in_init(&in, ours, true), 0);
+		stream_in_init(&in, ours, true, w->ring);
 		assert_int_equal(stream_in_data(&in, &w->link, (const uint8_t *)cases[i].text,
 						strlen(cases[i].text)),
 				 0);
