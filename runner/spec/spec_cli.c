@@ -7,13 +7,13 @@
 
 #include "runner/base/cleanup.h"
 #include "runner/base/parse.h"
+#include "runner/spec/nearest.h"
 #include "runner/spec/spec_option.h"
 #include "runner/spec/spec_value.h"
 
-#define NAME_MAX_LEN 32 /* more than the longest option */
-
 struct cli {
 	struct vm_spec *spec;
+	const char *usage;
 	int argc;
 	char *const *argv;
 	int next; /* index of the next word */
@@ -39,59 +39,26 @@ static const struct spec_option *find_short(char letter)
 	return NULL;
 }
 
-/* Levenshtein's distance; both shorter than NAME_MAX_LEN. */
-static unsigned int distance(const char *a, size_t a_len, const char *b)
-{
-	unsigned int row[NAME_MAX_LEN + 1];
-	size_t b_len = strlen(b);
-
-	for (size_t j = 0; j <= b_len; j++)
-		row[j] = (unsigned int)j;
-	for (size_t i = 1; i <= a_len; i++) {
-		unsigned int diagonal = row[0];
-
-		row[0] = (unsigned int)i;
-		for (size_t j = 1; j <= b_len; j++) {
-			unsigned int best = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[b_len];
-}
-
 static int unknown_long(const char *name, size_t len, struct err *e)
 {
-	const struct spec_option *nearest = NULL;
-	/* First one too far; a longer name may hold more slips. */
-	unsigned int best = len < 6 ? (unsigned int)len / 3 + 2 : 4;
+	struct nearest nearest;
 
-	for (unsigned int i = 0; i < spec_n_options && len < NAME_MAX_LEN; i++) {
-		const struct spec_option *o = &spec_options[i];
-		/* The beginning of a name is as good as one slip. */
-		unsigned int d = len && !strncmp(o->name, name, len) ? 1 :
-								       distance(name, len, o->name);
-
-		if (d < best && d < strlen(o->name)) {
-			best = d;
-			nearest = o;
-		}
-	}
-	if (nearest)
+	nearest_begin(&nearest, name, len);
+	for (unsigned int i = 0; i < spec_n_options; i++)
+		nearest_offer(&nearest, spec_options[i].name);
+	if (nearest.name)
 		return err_msg(e, EINVAL, "unknown option --%.*s; did you mean --%s?", (int)len,
-			       name, nearest->name);
+			       name, nearest.name);
 	return err_msg(e, EINVAL, "unknown option --%.100s; see vmrun --help", name);
 }
 
+/* @value: NULL for the first one. */
 static int apply_choice(const struct spec_option *o, void *field, const char *value, struct err *e)
 {
 	_cleanup_strbuf_ struct strbuf reason = { 0 };
 
+	if (!value)
+		value = o->choices->word;
 	strbuf_puts(&reason, "is none of");
 	for (const struct option_choice *c = o->choices; c->word; c++) {
 		if (!strcmp(c->word, value)) {
@@ -134,7 +101,7 @@ static int apply_duration(uint64_t *field, const char *value, struct err *e)
 	if (parse_duration(value, field) < 0)
 		return spec_value_bad(value,
 				      "is no duration from 1ms to 1000 days; give seconds or a "
-				      "number with ms, s, m or h, such as 90 or 1.5h",
+				      "number with ms, s, m, h or d, such as 90 or 1.5h",
 				      e);
 	return 0;
 }
@@ -167,6 +134,7 @@ static int apply_value(struct vm_spec *spec, const struct spec_option *o, const 
 		*(unsigned int *)field = o->value;
 		return 0;
 	case OPTION_CHOICE:
+	case OPTION_OPTIONAL_CHOICE:
 		return apply_choice(o, field, value, e);
 	case OPTION_NUMBER:
 		return apply_number(o, field, value, e);
@@ -182,7 +150,7 @@ static int apply_value(struct vm_spec *spec, const struct spec_option *o, const 
 	return -EINVAL;
 }
 
-/* @value: NULL where the option takes none. */
+/* @value: NULL where the option takes none, or none was given. */
 static int apply(struct cli *cli, const struct spec_option *o, const char *value, struct err *e)
 {
 	const struct spec_option **used = &cli->used[o->group];
@@ -215,9 +183,9 @@ static int parse_long(struct cli *cli, const char *word, struct err *e)
 	if (!o)
 		return unknown_long(word, len, e);
 	if (!spec_option_takes_value(o)) {
-		if (value)
+		if (value && o->type != OPTION_OPTIONAL_CHOICE)
 			return err_msg(e, EINVAL, "--%s takes no value", o->name);
-		return apply(cli, o, NULL, e);
+		return apply(cli, o, value, e);
 	}
 	return value ? apply(cli, o, value, e) : apply_next(cli, o, e);
 }
@@ -246,9 +214,9 @@ static int parse_operands(struct cli *cli, struct err *e)
 	struct vm_spec *spec = cli->spec;
 
 	if (cli->next >= cli->argc)
-		return err_msg(e, EINVAL, "no ROOT directory given; usage: " SPEC_USAGE);
+		return err_msg(e, EINVAL, "no ROOT directory given; usage: %s", cli->usage);
 	if (!*cli->argv[cli->next])
-		return err_msg(e, EINVAL, "ROOT is empty; usage: " SPEC_USAGE);
+		return err_msg(e, EINVAL, "ROOT is empty; usage: %s", cli->usage);
 	spec->root = strdup(cli->argv[cli->next++]);
 	if (!spec->root)
 		return err_oom(e);
@@ -259,9 +227,10 @@ static int parse_operands(struct cli *cli, struct err *e)
 	return spec->command.failed ? err_oom(e) : 0;
 }
 
-int spec_cli_parse(struct vm_spec *spec, int argc, char *const argv[], struct err *e)
+int spec_cli_parse(struct vm_spec *spec, const char *usage, int argc, char *const argv[],
+		   struct err *e)
 {
-	struct cli cli = { .spec = spec, .argc = argc, .argv = argv, .next = 1 };
+	struct cli cli = { .spec = spec, .usage = usage, .argc = argc, .argv = argv, .next = 1 };
 
 	while (cli.next < argc) {
 		const char *word = argv[cli.next];

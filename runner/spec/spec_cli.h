@@ -10,16 +10,20 @@
 #include "runner/base/err.h"
 #include "runner/spec/vm_spec.h"
 
+#define SPEC_CLI_USAGE "vmrun [OPTION...] ROOT [-- COMMAND [ARG...]]"
+
 /**
  * spec_cli_parse() - [options] ROOT [-- COMMAND [ARG...]] into @spec.
  * @spec: initialised by vm_spec_init(); free it whatever is returned.
+ * @usage: SPEC_CLI_USAGE or another, for who gives no ROOT.
  *
  * Options end at ROOT; the "--" after it may be left out. A value follows as
- * "--name=VALUE", "--name VALUE", "-nVALUE" or "-n VALUE"; flags may be bundled
- * ("-tv"). Reads the environment for "-e K" and the file of --env-file, nothing
+ * "--name=VALUE", "--name VALUE", "-nVALUE" or "-n VALUE" (one that may be left
+ * out only as the first of these); flags may be bundled ("-tv"). Reads the environment for "-e K" and the file of --env-file, nothing
  * else. Unknown options name the nearest known one. Return: 0 or -errno.
  */
-int spec_cli_parse(struct vm_spec *spec, int argc, char *const argv[], struct err *e);
+int spec_cli_parse(struct vm_spec *spec, const char *usage, int argc, char *const argv[],
+		   struct err *e);
 
 /**
  * spec_cli_help() - the text of --help, at most @columns wide (40 or more).

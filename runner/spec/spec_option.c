@@ -29,6 +29,12 @@ static const struct option_choice network_choices[] = {
 	{ 0 },
 };
 
+static const struct option_choice timing_choices[] = {
+	{ "text", TIMING_TEXT },
+	{ "json", TIMING_JSON },
+	{ 0 },
+};
+
 #define FIELD(member) .offset = offsetof(struct vm_spec, member)
 
 const struct spec_option spec_options[] = {
@@ -228,6 +234,13 @@ const struct spec_option spec_options[] = {
 		.help = "host name in the guest; by default --name, else the name of ROOT",
 	},
 	{
+		.section = SECTION_MACHINE,
+		.name = "no-template",
+		.type = OPTION_FLAG,
+		FIELD(no_template),
+		.help = "boot the guest anew rather than wake a template of it",
+	},
+	{
 		.section = SECTION_NETWORK,
 		.name = "network",
 		.type = OPTION_CHOICE,
@@ -253,6 +266,14 @@ const struct spec_option spec_options[] = {
 		.type = OPTION_FLAG,
 		FIELD(dry_run),
 		.help = "show what would be done, and do nothing",
+	},
+	{
+		.section = SECTION_GENERAL,
+		.name = "timing",
+		.type = OPTION_OPTIONAL_CHOICE,
+		FIELD(timing),
+		.choices = timing_choices,
+		.help = "show on stderr, at the end, where the time went",
 	},
 	{
 		.section = SECTION_GENERAL,

@@ -9,13 +9,13 @@
 #include "runner/base/err.h"
 #include "runner/spec/vm_spec.h"
 
-#define SPEC_USAGE "vmrun [OPTION...] ROOT [-- COMMAND [ARG...]]"
-
 /* What the field at .offset is, and so which member of the union counts. */
 enum option_type {
-	OPTION_FLAG,	 /* bool: becomes true */
-	OPTION_ENUM,	 /* enum: becomes .value */
-	OPTION_CHOICE,	 /* enum: becomes the value of one of .choices */
+	OPTION_FLAG,   /* bool: becomes true */
+	OPTION_ENUM,   /* enum: becomes .value */
+	OPTION_CHOICE, /* enum: becomes the value of one of .choices */
+	/* As that; the value can only follow a "=", and without one it is the first. */
+	OPTION_OPTIONAL_CHOICE,
 	OPTION_NUMBER,	 /* unsigned int within .range */
 	OPTION_SIZE,	 /* uint64_t bytes */
 	OPTION_DURATION, /* uint64_t milliseconds */
@@ -68,7 +68,8 @@ extern const unsigned int spec_n_options;
 /** spec_option_takes_value() - whether a word must follow the option. */
 static inline bool spec_option_takes_value(const struct spec_option *o)
 {
-	return o->type != OPTION_FLAG && o->type != OPTION_ENUM;
+	return o->type != OPTION_FLAG && o->type != OPTION_ENUM &&
+	       o->type != OPTION_OPTIONAL_CHOICE;
 }
 
 #endif

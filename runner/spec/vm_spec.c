@@ -4,10 +4,16 @@
 #include <stdlib.h>
 
 #define DEFAULT_MEMORY ((uint64_t)512 << 20)
+#define DEFAULT_TEMPLATE_MAX_AGE_MS ((uint64_t)30 * 24 * 3600 * 1000)
+#define DEFAULT_TEMPLATE_BUDGET ((uint64_t)2 << 30)
 
 void vm_spec_init(struct vm_spec *spec)
 {
-	*spec = (struct vm_spec){ .memory = DEFAULT_MEMORY };
+	*spec = (struct vm_spec){
+		.memory = DEFAULT_MEMORY,
+		.template_max_age_ms = DEFAULT_TEMPLATE_MAX_AGE_MS,
+		.template_budget = DEFAULT_TEMPLATE_BUDGET,
+	};
 }
 
 void vm_spec_free(struct vm_spec *spec)

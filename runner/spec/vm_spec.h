@@ -15,6 +15,7 @@ enum root_mode { ROOT_RW, ROOT_READ_ONLY, ROOT_EPHEMERAL };
 enum cache_policy { CACHE_AUTO, CACHE_NONE, CACHE_MMAP, CACHE_LOOSE };
 enum accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 enum net_mode { NET_AUTO, NET_NONE, NET_USER };
+enum timing_mode { TIMING_OFF, TIMING_TEXT, TIMING_JSON };
 enum tty_mode { TTY_AUTO, TTY_ON, TTY_OFF };
 
 enum idmap_kind { IDMAP_AUTO, IDMAP_CALLER, IDMAP_SUBID, IDMAP_SINGLE, IDMAP_EXPLICIT };
@@ -87,6 +88,11 @@ struct vm_spec {
 	struct strvec env; /* "K=V", in order */
 	enum tty_mode tty;
 	uint64_t timeout_ms; /* 0: none */
+
+	bool no_template;	      /* boot, whatever templates there are */
+	uint64_t template_max_age_ms; /* an older template is made anew; 0: any age */
+	uint64_t template_budget;     /* bytes of disk for all templates; 0: keep none */
+	enum timing_mode timing;
 
 	bool dry_run;
 	bool verbose;

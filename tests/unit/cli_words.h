@@ -60,7 +60,7 @@ static inline int cli_parse(struct cli *c, const char *const *words)
 	}
 	vm_spec_free(&c->spec);
 	c->e = (struct err){ 0 };
-	return spec_cli_parse(&c->spec, argc, argv, &c->e);
+	return spec_cli_parse(&c->spec, SPEC_CLI_USAGE, argc, argv, &c->e);
 }
 
 static inline void expect_good(struct cli *c, const char *const *words)

@@ -52,7 +52,8 @@ static void root_is_needed(void **state)
 	bad(c, "usage: vmrun", "-q");
 	bad(c, "usage: vmrun", "--");
 	bad(c, "usage: vmrun", "");
-	assert_int_equal(spec_cli_parse(&c->spec, 0, NULL, &c->e), -EINVAL);
+	assert_int_equal(spec_cli_parse(&c->spec, "of another", 0, NULL, &c->e), -EINVAL);
+	assert_string_equal(c->e.text, "no ROOT directory given; usage: of another");
 }
 
 static void four_ways_to_give_a_value(void **state)
@@ -200,6 +201,41 @@ static void choices(void **state)
 	bad(c, "--network: 'User' is none of auto, none, user", "--network=User", "b");
 }
 
+static void a_value_that_may_be_left_out(void **state)
+{
+	struct cli *c = *state;
+
+	good(c, "b");
+	assert_int_equal(c->spec.timing, TIMING_OFF);
+	/* The next word is never its value. */
+	good(c, "--timing", "json", "--", "true");
+	assert_int_equal(c->spec.timing, TIMING_TEXT);
+	assert_string_equal(c->spec.root, "json");
+	good(c, "--timing=text", "b");
+	assert_int_equal(c->spec.timing, TIMING_TEXT);
+	good(c, "--timing", "--timing=json", "b");
+	assert_int_equal(c->spec.timing, TIMING_JSON);
+	good(c, "--timing=json", "--timing", "b");
+	assert_int_equal(c->spec.timing, TIMING_TEXT);
+	bad(c, "--timing: 'xml' is none of text, json", "--timing=xml", "b");
+	bad(c, "--timing: '' is none of text, json", "--timing=", "b");
+	bad(c, "unknown option --timings; did you mean --timing?", "--timings=json", "b");
+}
+
+static void templates(void **state)
+{
+	struct cli *c = *state;
+
+	good(c, "b");
+	assert_false(c->spec.no_template);
+	assert_int_equal(c->spec.template_max_age_ms, UINT64_C(2592000000));
+	assert_int_equal(c->spec.template_budget, UINT64_C(2147483648));
+	good(c, "--no-template", "b");
+	assert_true(c->spec.no_template);
+	bad(c, "--no-template takes no value", "--no-template=yes", "b");
+	bad(c, "did you mean --no-template?", "--no-templates", "b");
+}
+
 static void numbers(void **state)
 {
 	struct cli *c = *state;
@@ -228,7 +264,9 @@ static void sizes_and_durations(void **state)
 	bad(c, "--memory: '16777216t' is no size", "-m16777216t", "b");
 	bad(c, "is no size", "-m18014398509481983k", "b");
 	bad(c, "--timeout: '0' is no duration", "--timeout=0", "b");
-	bad(c, "--timeout: '1d' is no duration", "--timeout=1d", "b");
+	bad(c, "--timeout: '1w' is no duration", "--timeout=1w", "b");
+	good(c, "--timeout=1d", "b");
+	assert_int_equal(c->spec.timeout_ms, 86400000);
 }
 
 static void help_fits_any_terminal(void **state)
@@ -281,12 +319,15 @@ static void help_names_every_option(void **state)
 		"--cache auto|none|mmap|loose",
 		"--idmap",
 		"--accel auto|kvm|tcg",
+		"--no-template",
+		"--timing[=text|json]",
 		"--dry-run",
 		"--verbose",
 		"-q, --quiet",
 		"--version",
 		"-h, --help",
 		"Usage: vmrun [OPTION...] ROOT [-- COMMAND [ARG...]]\n",
+		"       vmrun template ls|create|rm|prune [ARG...]\n",
 	};
 	_cleanup_strbuf_ struct strbuf b = { 0 };
 
@@ -315,6 +356,8 @@ int main(void)
 		TEST(some_options_exclude_each_other),
 		TEST(help_and_version_stop_at_once),
 		TEST(choices),
+		TEST(a_value_that_may_be_left_out),
+		TEST(templates),
 		TEST(numbers),
 		TEST(sizes_and_durations),
 		TEST(help_fits_any_terminal),

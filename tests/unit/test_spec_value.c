@@ -397,7 +397,7 @@ static void repeated(struct cli *c, const char *option, const char *value, int n
 	strvec_add(&v, "base");
 	assert_false(v.failed);
 	vm_spec_free(&c->spec);
-	r = spec_cli_parse(&c->spec, (int)v.n, v.v, &c->e);
+	r = spec_cli_parse(&c->spec, SPEC_CLI_USAGE, (int)v.n, v.v, &c->e);
 	if (ok)
 		assert_int_equal(r, 0);
 	else
