@@ -2,6 +2,7 @@
 #include "initramfs/build.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -100,6 +101,44 @@ static int find_modules(int modules_fd, struct strvec *ret, struct err *e)
 	if (r < 0 && r != -ENOENT)
 		return err_errno(e, -r, "cannot read the kernel's modules.builtin");
 	return modules_closure(dep, dep_len, builtin, builtin_len, modules_wanted, ret, e);
+}
+
+static int identify(int modules_fd, const char *path, struct strbuf *ids, uint64_t *newest_ns)
+{
+	_cleanup_close_ int fd = -1;
+	struct file_id id;
+	struct stat st;
+	int r = fs_open_in_root(modules_fd, path, O_PATH, &fd);
+
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	fs_file_id(&st, &id);
+	if (id.ctime_ns > *newest_ns)
+		*newest_ns = id.ctime_ns;
+	strbuf_add(ids, path, strlen(path) + 1);
+	strbuf_add(ids, &id, sizeof(id));
+	return 0;
+}
+
+int initramfs_identify(int modules_fd, struct strbuf *ids, uint64_t *newest_ns, struct err *e)
+{
+	_cleanup_strvec_ struct strvec paths = { 0 };
+	int r;
+
+	if (modules_fd < 0)
+		return 0;
+	/* modules.dep and modules.builtin tell no more than this list. */
+	r = find_modules(modules_fd, &paths, e);
+	for (size_t i = 0; r == 0 && i < paths.n; i++) {
+		r = identify(modules_fd, paths.v[i], ids, newest_ns);
+		if (r < 0)
+			err_errno(e, -r, "cannot look at module %s", paths.v[i]);
+	}
+	if (r == 0 && (ids->failed || paths.failed))
+		return err_oom(e);
+	return r;
 }
 
 static int add_modules(struct image *img, int modules_fd, struct err *e)

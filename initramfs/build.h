@@ -22,4 +22,15 @@ extern const unsigned char vmrun_init_start[], vmrun_init_end[];
 int initramfs_build(int modules_fd, const void *init, size_t init_len, struct strbuf *ret,
 		    struct err *e);
 
+/**
+ * initramfs_identify() - what initramfs_build() would read, without reading it.
+ * @ids: gets, for each file, its name and its struct file_id.
+ * @newest_ns: raised to the latest ctime among them.
+ *
+ * Two calls that give the same bytes come before two archives that are the same,
+ * unless a file was changed less than a tick of the file system's clock before the
+ * first of them: see @newest_ns. Return: 0 or -errno.
+ */
+int initramfs_identify(int modules_fd, struct strbuf *ids, uint64_t *newest_ns, struct err *e);
+
 #endif

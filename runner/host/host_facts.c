@@ -15,34 +15,36 @@
 
 #define QEMU_NAME "qemu-system-x86_64"
 
-/* The absolute path, without symlinks, of an executable regular file. */
-static bool usable_program(const char *path, char *ret, size_t size)
+/* An executable regular file, by its absolute path without symlinks. */
+static bool usable_program(const char *path, struct host_facts *ret)
 {
 	char real[PATH_MAX];
 	struct stat st;
 
 	if (!realpath(path, real) || stat(real, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    access(real, X_OK) < 0 || strlen(real) >= size)
+	    access(real, X_OK) < 0 || strlen(real) >= sizeof(ret->qemu))
 		return false;
-	snprintf(ret, size, "%s", real);
+	snprintf(ret->qemu, sizeof(ret->qemu), "%s", real);
+	fs_file_id(&st, &ret->qemu_id);
 	return true;
 }
 
-static int find_qemu(char *ret, size_t size, struct err *e)
+static int find_qemu(struct host_facts *ret, struct err *e)
 {
 	const char *own = getenv("VMRUN_QEMU"), *path = getenv("PATH");
 	char search[PATH_MAX * 2], candidate[PATH_MAX];
 	char *save = NULL;
 
 	if (own && *own) {
-		if (usable_program(own, ret, size))
+		if (usable_program(own, ret))
 			return 0;
 		return err_msg(e, ENOENT, "VMRUN_QEMU is '%s', which is no program; unset it", own);
 	}
-	snprintf(search, sizeof(search), "%s:/usr/bin:/usr/local/bin:/usr/libexec", path ? path : "");
+	snprintf(search, sizeof(search), "%s:/usr/bin:/usr/local/bin:/usr/libexec",
+		 path ? path : "");
 	for (char *dir = strtok_r(search, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
 		snprintf(candidate, sizeof(candidate), "%s/" QEMU_NAME, dir);
-		if (dir[0] == '/' && usable_program(candidate, ret, size))
+		if (dir[0] == '/' && usable_program(candidate, ret))
 			return 0;
 	}
 	return err_msg(e, ENOENT,
@@ -50,7 +52,7 @@ static int find_qemu(char *ret, size_t size, struct err *e)
 				 "qemu-system-x86-core; Arch: qemu-system-x86)");
 }
 
-static void find_cache_dir(uint32_t uid, char *ret, size_t size)
+void host_cache_dir(uint32_t uid, char *ret, size_t size)
 {
 	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 	int len;
@@ -79,13 +81,15 @@ int host_facts_collect(struct host_facts *ret, struct err *e)
 	r = subid_load(f.uid, &f.subuids, &f.subgids, e);
 	if (r < 0)
 		return r;
-	r = find_qemu(f.qemu, sizeof(f.qemu), e);
+	r = find_qemu(&f, e);
 	if (r < 0)
 		return r;
 	f.cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned int)CPU_COUNT(&set) : 1;
 	f.memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	find_cache_dir(f.uid, f.cache_dir, sizeof(f.cache_dir));
+	host_cache_dir(f.uid, f.cache_dir, sizeof(f.cache_dir));
 	f.kvm = kvm_probe(f.cache_dir, f.qemu, &f.kvm_by_group);
+	if (f.kvm == KVM_USABLE || f.kvm == KVM_BROKEN)
+		host_cpu_id(f.cpu_id);
 	*ret = f;
 	return 0;
 }

@@ -116,6 +116,8 @@ void vm_plan_print(const struct vm_plan *plan, struct strbuf *out)
 		      plan->in.accel == ACCEL_KVM ? "KVM" : "TCG", plan->cpus,
 		      plan->cpus == 1 ? "" : "s", spec->memory >> 20, plan->hostname);
 	print_network(plan, out);
+	strbuf_printf(out, "start       %s\n",
+		      plan->in.start == START_RESTORE ? "from a template" : "boot");
 	strbuf_puts(out, "qemu       ");
 	for (size_t i = 0; i < plan->qemu_argv.n; i++) {
 		const char *arg = plan->qemu_argv.v[i];

@@ -14,7 +14,7 @@ static void add_netdev(const struct vm_plan *plan, struct strvec *v)
 {
 	struct strbuf b = { 0 };
 
-	if (plan->network == NET_NONE) {
+	if (plan->network == NET_NONE || plan->in.start == START_MAKE) {
 		/*
 		 * The device is always there (one machine shape), and what it is
 		 * wired to lives in an empty network namespace.
@@ -43,6 +43,53 @@ static void add_export(struct strvec *v, const char *tag, const char *dir)
 	strvec_addf(v, "virtio-9p-pci,fsdev=%s,mount_tag=%s", tag, tag);
 }
 
+/*
+ * A template's memory is a file: shared while it is made, private (copy on write)
+ * while it is used. An older QEMU opens it for writing all the same, which a
+ * read-only mount forbids: runner/preload makes it ask for less.
+ */
+static void add_memory(const struct vm_plan *plan, struct strvec *v)
+{
+	static const char *const uses[] = {
+		[START_MAKE] = "share=on",
+		[START_RESTORE] = "share=off",
+	};
+	uint64_t mib = plan->in.spec->memory >> 20;
+
+	strvec_add(v, "-m");
+	strvec_addf(v, "size=%" PRIu64 "M", mib);
+	if (plan->in.start == START_BOOT)
+		return;
+	strvec_add(v, "-object");
+	strvec_addf(v,
+		    "memory-backend-file,id=ram,size=%" PRIu64 "M,mem-path=/proc/self/fd/%d,%s%s",
+		    mib, VM_FD_RAM, uses[plan->in.start],
+		    plan->in.ram_readonly ? ",readonly=on,rom=off" : "");
+}
+
+static void add_kernel(const struct vm_plan *plan, struct strvec *v)
+{
+	if (plan->in.start == START_RESTORE) {
+		/* The kernel is in memory already. */
+		add(v, "-incoming", "defer");
+		return;
+	}
+	strvec_add(v, "-kernel");
+	strvec_addf(v, "/proc/self/fd/%d", VM_FD_KERNEL);
+	strvec_add(v, "-initrd");
+	strvec_addf(v, "/proc/self/fd/%d", VM_FD_INITRD);
+	add(v, "-append", plan->cmdline);
+}
+
+static void add_monitor(const struct vm_plan *plan, struct strvec *v)
+{
+	if (plan->in.start == START_BOOT)
+		return;
+	strvec_add(v, "-chardev");
+	strvec_addf(v, "socket,id=qmp,fd=%d", VM_FD_QMP);
+	add(v, "-mon", "chardev=qmp,mode=control");
+}
+
 void plan_qemu_argv(const struct vm_plan *plan, struct strvec *ret)
 {
 	const struct vm_spec *spec = plan->in.spec;
@@ -54,23 +101,23 @@ void plan_qemu_argv(const struct vm_plan *plan, struct strvec *ret)
 	add(ret, "-display", "none");
 	add(ret, "-sandbox",
 	    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-	if (spec->name) {
+	if (spec->name && plan->in.start != START_MAKE) {
 		strvec_add(ret, "-name");
 		strvec_addf(ret, "guest=%s", spec->name);
 	}
-	add(ret, "-machine", "q35,usb=off,sata=off,smbus=off,vmport=off");
+	add(ret, "-machine",
+	    plan->in.start == START_BOOT ?
+		    "q35,usb=off,sata=off,smbus=off,vmport=off" :
+		    "q35,usb=off,sata=off,smbus=off,vmport=off,memory-backend=ram");
 	add(ret, "-accel", plan->in.accel == ACCEL_KVM ? "kvm" : "tcg");
-	add(ret, "-cpu", plan->in.accel == ACCEL_KVM ? "host" : "max");
-	strvec_add(ret, "-m");
-	strvec_addf(ret, "size=%" PRIu64 "M", spec->memory >> 20);
+	/* A fifth level of page tables, which is for more than 64 TiB, is one more to walk. */
+	add(ret, "-cpu", plan->in.accel == ACCEL_KVM ? "host" : "max,la57=off");
+	add_memory(plan, ret);
 	strvec_add(ret, "-smp");
 	strvec_addf(ret, "%u", plan->cpus);
 
-	strvec_add(ret, "-kernel");
-	strvec_addf(ret, "/proc/self/fd/%d", VM_FD_KERNEL);
-	strvec_add(ret, "-initrd");
-	strvec_addf(ret, "/proc/self/fd/%d", VM_FD_INITRD);
-	add(ret, "-append", plan->cmdline);
+	add_kernel(plan, ret);
+	add_monitor(plan, ret);
 
 	strvec_add(ret, "-chardev");
 	strvec_addf(ret, "socket,id=console,fd=%d", VM_FD_CONSOLE);
@@ -85,6 +132,9 @@ void plan_qemu_argv(const struct vm_plan *plan, struct strvec *ret)
 	add_export(ret, PROTO_TAG_ROOT, JAIL_ROOT_DIR);
 	add_export(ret, PROTO_TAG_VOLUMES, JAIL_VOLUMES_DIR);
 	add_netdev(plan, ret);
-	/* No option ROM: nothing boots from this network. */
-	add(ret, "-device", "virtio-net-pci,netdev=net0,romfile=");
+	/*
+	 * No option ROM: nothing boots from this network. No announcement after a
+	 * restore: there is no switch to tell, and it keeps the guest busy.
+	 */
+	add(ret, "-device", "virtio-net-pci,netdev=net0,romfile=,guest_announce=off");
 }

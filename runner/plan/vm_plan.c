@@ -18,6 +18,10 @@
 #define DEADLINE_KVM_MS 30000
 #define DEADLINE_KVM_TRIAL_MS 15000
 
+/* Of a guest that need not boot: 48 of them woken at once by one core take 12 s. */
+#define DEADLINE_RESTORE_MS 60000
+#define DEADLINE_RESTORE_KVM_MS 15000
+
 #define LABEL_MAX 63 /* of a host name */
 
 enum net_mode plan_network(const struct vm_spec *spec)
@@ -73,6 +77,15 @@ static int check_host(const struct plan_input *in, struct err *e)
 	return 0;
 }
 
+static uint64_t start_deadline(const struct plan_input *in)
+{
+	if (in->start == START_RESTORE)
+		return in->accel == ACCEL_TCG ? DEADLINE_RESTORE_MS : DEADLINE_RESTORE_KVM_MS;
+	if (in->accel == ACCEL_TCG)
+		return DEADLINE_TCG_MS;
+	return in->spec->accel == ACCEL_AUTO ? DEADLINE_KVM_TRIAL_MS : DEADLINE_KVM_MS;
+}
+
 int vm_plan_make(const struct plan_input *in, struct vm_plan *ret, struct err *e)
 {
 	const struct vm_spec *spec = in->spec;
@@ -88,9 +101,7 @@ int vm_plan_make(const struct plan_input *in, struct vm_plan *ret, struct err *e
 	if (r < 0)
 		return r;
 	p.cpus = spec->cpus ? spec->cpus : in->accel == ACCEL_KVM ? in->facts->cpus : 1;
-	p.start_deadline_ms = in->accel == ACCEL_TCG	? DEADLINE_TCG_MS :
-			      spec->accel == ACCEL_AUTO ? DEADLINE_KVM_TRIAL_MS :
-							  DEADLINE_KVM_MS;
+	p.start_deadline_ms = start_deadline(in);
 	plan_hostname(in, p.hostname, sizeof(p.hostname));
 	p.cmdline = plan_kcmdline(in);
 	if (!p.cmdline)

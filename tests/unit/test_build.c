@@ -226,9 +226,75 @@ static void test_too_large(void **state)
 	fixture_remove(&fx);
 }
 
+static void identify(int modules_fd, struct strbuf *ret, uint64_t *ret_newest)
+{
+	struct err e;
+
+	strbuf_free(ret);
+	*ret_newest = 0;
+	if (initramfs_identify(modules_fd, ret, ret_newest, &e) != 0)
+		fail_msg("%s", e.text);
+}
+
+static bool same(const struct strbuf *a, const struct strbuf *b)
+{
+	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+}
+
+/* The files that the archive is made of, and no others, are told by name and state. */
+static void test_identity(void **state)
+{
+	_cleanup_strbuf_ struct strbuf was = { 0 }, is = { 0 };
+	uint64_t newest, then;
+	struct fixture fx;
+	struct stat st;
+
+	(void)state;
+	make_modules(&fx);
+	identify(fx.fd, &was, &newest);
+	identify(fx.fd, &is, &then);
+	assert_true(same(&was, &is));
+	assert_int_equal(newest, then);
+	assert_true(newest > 0);
+
+	fixture_puts(&fx, "kernel/fs/ext4/ext4.ko", "not wanted");
+	identify(fx.fd, &is, &then);
+	assert_true(same(&was, &is));
+
+	/* The same content, but written anew. */
+	fixture_puts(&fx, "kernel/drivers/char/hw_random/virtio-rng.ko", "plain");
+	identify(fx.fd, &is, &then);
+	assert_false(same(&was, &is));
+	assert_true(then >= newest);
+	assert_int_equal(fstatat(fx.fd, "kernel/drivers/char/hw_random/virtio-rng.ko", &st, 0), 0);
+	assert_true(then >= (uint64_t)st.st_ctim.tv_sec * 1000000000u);
+
+	/* None at all is what --modules=none comes to. */
+	strbuf_free(&is);
+	identify(-1, &is, &then);
+	assert_int_equal(is.len, 0);
+	fixture_remove(&fx);
+}
+
+static void test_identity_of_missing(void **state)
+{
+	_cleanup_strbuf_ struct strbuf ids = { 0 };
+	uint64_t newest = 0;
+	struct fixture fx;
+	struct err e;
+
+	(void)state;
+	make_modules(&fx);
+	assert_int_equal(unlinkat(fx.fd, "kernel/fs/9p/9p.ko.xz", 0), 0);
+	assert_int_equal(initramfs_identify(fx.fd, &ids, &newest, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "9p.ko.xz"));
+	fixture_remove(&fx);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_identity),    cmocka_unit_test(test_identity_of_missing),
 		cmocka_unit_test(test_content),	    cmocka_unit_test(test_reproducible),
 		cmocka_unit_test(test_no_modules),  cmocka_unit_test(test_bad_lists),
 		cmocka_unit_test(test_bad_modules), cmocka_unit_test(test_too_large),

@@ -65,7 +65,7 @@ static void the_accelerator_decides_cpus(void **state)
 
 	plan_world_make(w);
 	assert_string_equal(value_of(&w->plan, "-accel"), "tcg");
-	assert_string_equal(value_of(&w->plan, "-cpu"), "max");
+	assert_string_equal(value_of(&w->plan, "-cpu"), "max,la57=off");
 	assert_string_equal(value_of(&w->plan, "-smp"), "1");
 	assert_int_equal(w->plan.cpus, 1);
 
@@ -130,10 +130,12 @@ static void kernel_command_line(void **state)
 
 	plan_world_make(w);
 	assert_string_equal(w->plan.cmdline, "console=ttyS0 panic=-1 rdinit=/init no_timer_check "
+					     "init_on_alloc=0 psi=0 "
 					     "quiet loglevel=4");
 	w->spec.verbose = true;
 	plan_world_make(w);
-	assert_string_equal(w->plan.cmdline, "console=ttyS0 panic=-1 rdinit=/init no_timer_check");
+	assert_string_equal(w->plan.cmdline, "console=ttyS0 panic=-1 rdinit=/init no_timer_check "
+					     "init_on_alloc=0 psi=0");
 	w->in.accel = ACCEL_KVM;
 	plan_world_make(w);
 	assert_string_equal(w->plan.cmdline, "console=ttyS0 panic=-1 rdinit=/init");
