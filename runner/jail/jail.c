@@ -224,8 +224,7 @@ static int attach_as_root(struct jail *jail, struct err *e)
 	return 0;
 }
 
-int jail_spawn(struct jail *jail, void (*main)(void *arg), void *arg, int *ret_pidfd,
-	       struct err *e)
+int jail_spawn(struct jail *jail, void (*main)(void *arg), void *arg, int *ret_pidfd, struct err *e)
 {
 	_cleanup_close_ int pidfd = -1, go_read = -1, go_write = -1;
 	struct clone_args args = {
@@ -292,25 +291,28 @@ static int place_fds(const int *fds, unsigned int n, int *keep, struct err *e)
 		return err_msg(e, EINVAL, "too many descriptors for the jail");
 	/* Out of the way first: a source may have a number that is a target. */
 	for (unsigned int i = 0; i < n; i++) {
-		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, (int)n);
-		if (high[i] < 0)
+		high[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, (int)n);
+		if (fds[i] >= 0 && high[i] < 0)
 			return err_errno(e, errno, "cannot pass descriptor %d on", fds[i]);
 	}
 	*keep = fcntl(*keep, F_DUPFD_CLOEXEC, (int)n);
-	for (unsigned int i = 0; i < n; i++)
-		if (dup2(high[i], (int)i) < 0)
+	for (unsigned int i = 0; i < n; i++) {
+		if (high[i] < 0)
+			close((int)i);
+		else if (dup2(high[i], (int)i) < 0)
 			return err_errno(e, errno, "cannot pass descriptor %d on", fds[i]);
+	}
 	if (*keep < 0 || syscall(SYS_close_range, n, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_errno(e, errno, "cannot close descriptors");
 	return 0;
 }
 
-static void exec_child(struct jail *jail, char *const argv[], const int *fds, unsigned int n_fds,
-		       int err_fd)
+static void exec_child(struct jail *jail, char *const argv[], bool preload, const int *fds,
+		       unsigned int n_fds, int err_fd)
 {
 	struct err e = { 0 };
 	sigset_t none;
-	char *const envp[] = { NULL };
+	char *const envp[] = { preload ? "LD_PRELOAD=" JAIL_PRELOAD : NULL, NULL };
 
 	sigemptyset(&none);
 	if (place_fds(fds, n_fds, &err_fd, &e) == 0 && run_phase(jail, PHASE_EXEC, &e) == 0) {
@@ -346,8 +348,9 @@ static int close_others(const int *keep, unsigned int n, struct err *e)
 	return 0;
 }
 
-int jail_exec(struct jail *jail, char *const argv[], const int *fds, unsigned int n_fds,
-	      const int *keep, unsigned int n_keep, pid_t *ret_pid, struct err *e)
+int jail_exec(struct jail *jail, char *const argv[], bool preload, const int *fds,
+	      unsigned int n_fds, const int *keep, unsigned int n_keep, pid_t *ret_pid,
+	      struct err *e)
 {
 	struct err said;
 	int err_read, pipefd[2], r;
@@ -358,7 +361,7 @@ int jail_exec(struct jail *jail, char *const argv[], const int *fds, unsigned in
 		return err_errno(e, errno, "cannot make a pipe");
 	pid = fork();
 	if (pid == 0)
-		exec_child(jail, argv, fds, n_fds, pipefd[1]);
+		exec_child(jail, argv, preload, fds, n_fds, pipefd[1]);
 	close(pipefd[1]);
 	err_read = pipefd[0];
 	if (pid < 0)

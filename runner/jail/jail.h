@@ -14,14 +14,15 @@
 #include "runner/spec/vm_spec.h"
 
 #define JAIL_BINDS_MAX 320
+#define JAIL_PRELOAD "/vm/preload.so"
 
 /* A host directory or file that is visible in the jail. */
 struct jail_bind {
-	char *source;	    /* absolute, without symlinks; owned */
-	int source_fd;	    /* O_PATH of the same, opened by the caller; owned */
-	char target[64];    /* path in the jail, or "": only for PID 1, by tree_fd */
+	char *source;	 /* absolute, without symlinks; owned */
+	int source_fd;	 /* O_PATH of the same, opened by the caller; owned */
+	char target[64]; /* path in the jail, or "": only for PID 1, by tree_fd */
 	bool read_only;
-	int tree_fd;	    /* the detached mount, once there is one; owned */
+	int tree_fd; /* the detached mount, once there is one; owned */
 };
 
 struct jail {
@@ -32,6 +33,8 @@ struct jail {
 	bool kvm;		   /* /dev/kvm is visible */
 	bool keep_groups;	   /* keep the caller's supplementary groups */
 	bool groups_denied;	   /* set by jail_spawn(): setgroups(2) is forbidden in there */
+	const void *preload;	   /* borrowed: a shared object, for JAIL_PRELOAD; or NULL */
+	size_t preload_len;
 	struct jail_bind binds[JAIL_BINDS_MAX];
 	unsigned int n_binds;
 };
@@ -77,7 +80,9 @@ int jail_confine(struct jail *jail, struct err *e);
 /**
  * jail_exec() - start a program as the jail's only other process.
  * @argv: NULL-terminated, argv[0] an absolute path in the jail.
- * @fds: become descriptors 0, 1, ... of the program; it has no others.
+ * @preload: have the dynamic linker load jail.preload into it.
+ * @fds: become descriptors 0, 1, ... of the program, -1: that one is closed; it has
+ *	no others.
  * @keep, @n_keep: what the calling process needs on: it closes all others, for
  *	what it holds the program may find in /proc.
  * @ret_pid: pid in the jail's PID namespace.
@@ -85,7 +90,8 @@ int jail_confine(struct jail *jail, struct err *e);
  * Returns once the program was executed, or why it could not be. The calling
  * process keeps no capability.
  */
-int jail_exec(struct jail *jail, char *const argv[], const int *fds, unsigned int n_fds,
-	      const int *keep, unsigned int n_keep, pid_t *ret_pid, struct err *e);
+int jail_exec(struct jail *jail, char *const argv[], bool preload, const int *fds,
+	      unsigned int n_fds, const int *keep, unsigned int n_keep, pid_t *ret_pid,
+	      struct err *e);
 
 #endif

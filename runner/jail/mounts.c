@@ -100,6 +100,8 @@ int mounts_attach_binds(struct jail *jail, struct err *e)
 
 		if (r < 0)
 			return r;
+		/* On a mount of the host's, with whatever rights that gives. */
+		cleanup_close(&jail->binds[i].source_fd);
 	}
 	return 0;
 }
@@ -220,8 +222,8 @@ static int show_programs(const char *path, struct err *e)
 static int show_qemu_prefix(const char *qemu, struct err *e)
 {
 	static const char *const shown[] = { "/usr/", "/bin/", "/sbin/" };
-	static const char *const parts[] = { "bin", "lib", "lib64", "libexec", "share/qemu",
-					     "share/seabios" };
+	static const char *const parts[] = { "bin",	"lib",	      "lib64",
+					     "libexec", "share/qemu", "share/seabios" };
 	char prefix[PATH_MAX], path[PATH_MAX + 16];
 	int r;
 
@@ -247,7 +249,7 @@ static int show_qemu_prefix(const char *qemu, struct err *e)
 
 int mounts_programs(struct jail *jail, struct err *e)
 {
-	static const char *const paths[] = { "/usr",  "/bin",  "/sbin",	 "/lib",
+	static const char *const paths[] = { "/usr",   "/bin",	 "/sbin",   "/lib",
 					     "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache" };
 	int r;
 
@@ -256,7 +258,10 @@ int mounts_programs(struct jail *jail, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	return show_qemu_prefix(jail->qemu, e);
+	r = show_qemu_prefix(jail->qemu, e);
+	if (r == 0 && jail->preload)
+		r = make_file(JAIL_PRELOAD + 1, jail->preload, jail->preload_len, e);
+	return r;
 }
 
 int mounts_devices(struct jail *jail, struct err *e)
