@@ -29,7 +29,7 @@ CPPFLAGS += -I. -D_GNU_SOURCE -DVMRUN_VERSION='"$(VERSION)"'
 VMRUN_CFLAGS := -std=gnu11 $(WARNINGS) $(HARDENING) $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer)
 VMRUN_LDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-LDLIBS := -lcap -lnettle -ldl
+LDLIBS := -lcap -lnettle -ljansson -ldl
 
 # The guest's program is linked against musl: with a static glibc it is 680 KB.
 # The kernel's headers are glibc's neighbours, looked at last.
@@ -39,13 +39,18 @@ GUEST_CFLAGS := -std=gnu11 -Os -static $(WARNINGS) -fstack-protector-strong \
 	-ffunction-sections -fdata-sections -Wl,--gc-sections -s \
 	-idirafter /usr/include -idirafter /usr/include/$(MULTIARCH)
 
+# Preloaded into QEMU, and by itself: no libc, no sanitizer, nothing of vmrun's.
+PRELOAD_CFLAGS := -std=gnu11 -O2 $(WARNINGS) -U_FORTIFY_SOURCE -fno-stack-protector -fPIC \
+	-fvisibility=hidden -shared -nostdlib -s -Wl,-z,relro,-z,now,-z,noseparate-code
+
 COMMAND_C := runner/main.c $(wildcard runner/cmd_*.c)
-LIBRARY_C := $(filter-out $(COMMAND_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c))
+PRELOAD_C := runner/preload/ram_readonly.c
+LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c))
 GUEST_C := $(wildcard initramfs/guest/*.c)
 UNIT_C := $(wildcard tests/unit/test_*.c)
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
 HEADERS := $(wildcard runner/*.h runner/*/*.h initramfs/*.h initramfs/guest/*.h)
-ALL_C := $(COMMAND_C) $(LIBRARY_C) $(GUEST_C) $(UNIT_C) $(FUZZ_C)
+ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(GUEST_C) $(UNIT_C) $(FUZZ_C)
 SCRIPTS := $(shell grep -lE '^\#!/bin/(ba)?sh' contrib/* tests/run tests/*/* .ci/run 2>/dev/null) \
 	$(wildcard tests/lib/*.sh)
 
@@ -64,7 +69,8 @@ $(BUILD)/vmrun: $(call objects,$(COMMAND_C)) $(BUILD)/libvmrun.a
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(VMRUN_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/libvmrun.a: $(call objects,$(LIBRARY_C)) $(BUILD)/initramfs/guest_blob.o
+$(BUILD)/libvmrun.a: $(call objects,$(LIBRARY_C)) $(BUILD)/initramfs/guest_blob.o \
+		$(BUILD)/runner/preload/blob.o
 	@echo "  AR    $@"
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -82,6 +88,16 @@ $(BUILD)/vmrun-init: $(GUEST_C) runner/proto/proto.c $(HEADERS)
 	@mkdir -p $(@D)
 	@echo "  GUEST $@"
 	$(Q)$(GUEST_CC) -I. -D_GNU_SOURCE $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(BUILD)/runner/preload/blob.o: runner/preload/blob.S $(BUILD)/ram_readonly.so
+	@mkdir -p $(@D)
+	@echo "  AS    $@"
+	$(Q)$(CC) -DRAM_READONLY_PATH='"$(BUILD)/ram_readonly.so"' -fPIE -c -o $@ $<
+
+$(BUILD)/ram_readonly.so: $(PRELOAD_C) $(HEADERS) $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) -I. -D_GNU_SOURCE $(PRELOAD_CFLAGS) -o $@ $<
 
 # The guest's parts, less its main(), for tests on the host.
 $(BUILD)/libguest.a: $(call objects,$(filter-out %/init.c,$(GUEST_C)) runner/proto/proto.c)
@@ -190,7 +206,8 @@ demo:
 
 install: all
 	install -D -m 755 vmrun $(DESTDIR)$(PREFIX)/bin/vmrun
-	install -D -m 644 contrib/man/vmrun.1 $(DESTDIR)$(PREFIX)/share/man/man1/vmrun.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 contrib/man/vmrun.1 \
+		contrib/man/vmrun-template.1
 
 clean:
 	rm -rf build vmrun

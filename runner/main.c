@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "runner/base/cleanup.h"
+#include "runner/cmd_print.h"
 #include "runner/cmd_run.h"
+#include "runner/cmd_template.h"
+
+/* What a first word other than these begins is a run. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char *argv[]);
+} commands[] = {
+	{ "template", cmd_template },
+};
 
 /*
  * A closed standard descriptor would be taken by the first file opened. Read-only,
@@ -21,6 +33,9 @@ static int open_stdio(void)
 int main(int argc, char *argv[])
 {
 	if (open_stdio() < 0)
-		return 125;
+		return EXIT_VMRUN;
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
 	return cmd_run(argc, argv);
 }

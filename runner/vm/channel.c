@@ -38,26 +38,36 @@ int channel_send(int channel, const struct channel_msg *msg, int fd)
 	return n < 0 ? -errno : 0;
 }
 
+static void check_report(struct base_report *report)
+{
+	uint8_t pvh;
+
+	report->kernel_version[sizeof(report->kernel_version) - 1] = '\0';
+	report->kernel_path[sizeof(report->kernel_path) - 1] = '\0';
+	/* Any byte may have come, and a bool has but two values. */
+	memcpy(&pvh, &report->pvh, sizeof(pvh));
+	report->pvh = pvh != 0;
+}
+
 /* PID 1 reads what a hostile base holds: what it says is made safe to act upon and to show. */
 static int check_content(struct channel_msg *msg)
 {
-	struct base_report *report = &msg->report;
-	uint8_t pvh;
-
-	if (msg->kind == CHANNEL_ERROR) {
+	switch (msg->kind) {
+	case CHANNEL_ERROR:
 		msg->err.text[sizeof(msg->err.text) - 1] = '\0';
 		text_sanitize(msg->err.text);
 		/* The receiver returns its negative, which must be a failure. */
 		return msg->err.errnum > 0 && msg->err.errnum <= ERRNUM_MAX ? 0 : -EPROTO;
+	case CHANNEL_IDENT:
+		check_report(&msg->ident.report);
+		return 0;
+	case CHANNEL_KERNEL:
+	case CHANNEL_REPORT:
+		check_report(&msg->report);
+		return 0;
+	default:
+		return 0;
 	}
-	if (msg->kind == CHANNEL_KERNEL || msg->kind == CHANNEL_REPORT) {
-		report->kernel_version[sizeof(report->kernel_version) - 1] = '\0';
-		report->kernel_path[sizeof(report->kernel_path) - 1] = '\0';
-		/* Any byte may have come, and a bool has but two values. */
-		memcpy(&pvh, &report->pvh, sizeof(pvh));
-		report->pvh = pvh != 0;
-	}
-	return 0;
 }
 
 int channel_recv(int channel, struct channel_msg *ret, int *ret_fd)
@@ -87,7 +97,7 @@ int channel_recv(int channel, struct channel_msg *ret, int *ret_fd)
 	if (n == 0)
 		return -EPIPE;
 	if (n != sizeof(msg) || hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
-	    msg.kind < CHANNEL_KERNEL || msg.kind > CHANNEL_ERROR)
+	    msg.kind < CHANNEL_IDENT || msg.kind > CHANNEL_ERROR)
 		return -EPROTO;
 	r = check_content(&msg);
 	if (r < 0)

@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include "runner/base/cleanup.h"
+#include "runner/base/fs.h"
 #include "runner/vm/channel.h"
 #include "runner/vm/prepare.h"
+#include "runner/vm/template_store.h"
 
 void jail_main_free(struct jail_main *m)
 {
@@ -22,6 +24,7 @@ void jail_main_free(struct jail_main *m)
 	cleanup_close(&m->channel);
 	cleanup_close(&m->agent);
 	cleanup_close(&m->console);
+	cleanup_close(&m->qmp);
 	cleanup_close(&m->stderr_fd);
 	cleanup_close(&m->kernel_fd);
 	cleanup_close(&m->modules_fd);
@@ -53,38 +56,94 @@ static int lock_base(const struct jail_main *m, int *ret_fd, struct err *e)
 	return 0;
 }
 
+/* What QEMU starts from, each -1 unless there is one. */
 struct boot_files {
 	int kernel;
 	int initrd;
+	int ram;
+	int state;
 };
 
-static int prepare(const struct jail_main *m, struct base_report *report, struct boot_files *ret,
-		   struct err *e)
+#define NO_FILES                                                   \
+	{                                                          \
+		.kernel = -1, .initrd = -1, .ram = -1, .state = -1 \
+	}
+
+static int tree_of(const struct jail_main *m, int bind)
+{
+	return bind < 0 ? -1 : m->jail.binds[bind].tree_fd;
+}
+
+/* Sends @msg, and gets the answer into its place. */
+static int ask(const struct jail_main *m, struct channel_msg *msg, int fd, struct err *e)
+{
+	int r = channel_send(m->channel, msg, fd);
+
+	if (r == 0)
+		r = channel_recv(m->channel, msg, NULL);
+	return r < 0 ? err_errno(e, -r, "the jail lost vmrun") : 0;
+}
+
+/*
+ * A template, through the read-only mount: by no descriptor and no path can its
+ * QEMU write to it. The state is read from the descriptor's position, so it has
+ * one of its own.
+ */
+static int open_template(const struct jail_main *m, const struct channel_restore *restore,
+			 struct boot_files *ret, struct err *e)
+{
+	uint64_t memory = m->in->spec->memory;
+	char name[TEMPLATE_NAME_SIZE];
+	int dir = tree_of(m, m->templates_bind), r;
+
+	template_store_name(restore->key, name);
+	r = fs_open_regular(dir, name, UINT64_MAX, &ret->ram, NULL);
+	if (r == 0)
+		r = fs_open_regular(dir, name, UINT64_MAX, &ret->state, NULL);
+	if (r == 0 && lseek(ret->state, (off_t)memory, SEEK_SET) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_errno(e, -r, "cannot open template %s", name);
+	/* QEMU inherits the lock with the descriptor. That nobody waits for it is fine. */
+	flock(ret->ram, LOCK_SH | LOCK_NB);
+	return 0;
+}
+
+static int prepare(const struct jail_main *m, struct base_report *report,
+		   struct channel_msg *answer, struct boot_files *ret, struct err *e)
 {
 	const struct vm_spec *spec = m->in->spec;
+	struct boot_source source = BOOT_SOURCE_INIT;
 	struct prepare_input in = {
 		.channel = m->channel,
 		.root_fd = m->jail.binds[0].tree_fd,
-		.kernels_fd = m->kernels_bind < 0 ? -1 : m->jail.binds[m->kernels_bind].tree_fd,
+		.kernels_fd = tree_of(m, m->kernels_bind),
 		.base = spec->root,
 		.kernel_fd = m->kernel_fd,
 		.kernel = spec->kernel,
 		.modules_fd = m->modules_fd,
 		.no_modules = spec->modules && !strcmp(spec->modules, "none"),
 	};
+	uint64_t jail_ns = timing_now();
+	int r = prepare_find(&in, report, &source, e);
 
-	return prepare_boot(&in, report, &ret->kernel, &ret->initrd, e);
-}
-
-/* REPORT, then wait for GO. */
-static int ask_to_go(const struct jail_main *m, const struct base_report *report)
-{
-	struct channel_msg msg = { .kind = CHANNEL_REPORT, .report = *report };
-	int r = channel_send(m->channel, &msg, -1);
-
-	if (r == 0)
-		r = channel_recv(m->channel, &msg, NULL);
-	return r < 0 ? r : msg.kind == CHANNEL_GO ? 0 : -EPROTO;
+	if (r < 0)
+		return r;
+	*answer = (struct channel_msg){
+		.kind = CHANNEL_IDENT,
+		.ident = { .report = *report, .newest_ns = source.newest_ns, .jail_ns = jail_ns }
+	};
+	memcpy(answer->ident.stamp, source.stamp, sizeof(source.stamp));
+	r = ask(m, answer, -1, e);
+	if (r == 0 && answer->kind == CHANNEL_BOOT) {
+		r = prepare_boot(&in, &source, report, &ret->kernel, &ret->initrd, e);
+		if (r == 0) {
+			*answer = (struct channel_msg){ .kind = CHANNEL_REPORT, .report = *report };
+			r = ask(m, answer, ret->initrd, e);
+		}
+	}
+	boot_source_close(&source);
+	return r;
 }
 
 static int start_qemu(struct jail_main *m, const struct vm_plan *plan,
@@ -92,6 +151,8 @@ static int start_qemu(struct jail_main *m, const struct vm_plan *plan,
 		      struct err *e)
 {
 	const int keep[] = { m->channel, signals, lock };
+	bool boot = plan->in.start == START_BOOT;
+	bool preload = plan->in.start == START_RESTORE && !plan->in.ram_readonly;
 	const int fds[VM_FD_END] = {
 		[0] = STDIN_FILENO, /* /dev/null: see let_go() */
 		[1] = m->stderr_fd,
@@ -100,14 +161,17 @@ static int start_qemu(struct jail_main *m, const struct vm_plan *plan,
 		[VM_FD_CONSOLE] = m->console,
 		[VM_FD_KERNEL] = files->kernel,
 		[VM_FD_INITRD] = files->initrd,
+		[VM_FD_QMP] = boot ? -1 : m->qmp,
+		[VM_FD_RAM] = files->ram,
+		[VM_FD_STATE] = files->state,
 	};
 
 	/*
 	 * What is kept is all that the jail's first process has from here on; QEMU's
 	 * ends of the sockets are QEMU's alone, so that its end is seen on them.
 	 */
-	return jail_exec(&m->jail, plan->qemu_argv.v, fds, VM_FD_END, keep, ARRAY_SIZE(keep),
-			 ret_pid, e);
+	return jail_exec(&m->jail, plan->qemu_argv.v, preload, fds, VM_FD_END, keep,
+			 ARRAY_SIZE(keep), ret_pid, e);
 }
 
 /*
@@ -115,9 +179,10 @@ static int start_qemu(struct jail_main *m, const struct vm_plan *plan,
  * is read and unpacked after the jail has closed: a kernel that takes over its
  * unpacker finds what QEMU would find.
  */
-static int start(struct jail_main *m, int signals, pid_t *ret_qemu, struct err *e)
+static int start_run(struct jail_main *m, int signals, pid_t *ret_qemu, struct err *e)
 {
-	struct boot_files files = { -1, -1 };
+	struct boot_files files = NO_FILES;
+	struct channel_msg answer;
 	struct base_report report;
 	struct vm_plan plan;
 	int lock = -1, r;
@@ -128,13 +193,44 @@ static int start(struct jail_main *m, int signals, pid_t *ret_qemu, struct err *
 	if (r == 0)
 		r = jail_confine(&m->jail, e);
 	if (r == 0)
-		r = prepare(m, &report, &files, e);
-	if (r == 0 && ask_to_go(m, &report) < 0)
-		_exit(0);
-	if (r == 0)
-		r = launch_plan(m->in, &report, &plan, e);
+		r = prepare(m, &report, &answer, &files, e);
+	if (r == 0 && answer.kind == CHANNEL_RESTORE) {
+		r = open_template(m, &answer.restore, &files, e);
+		if (r == 0)
+			r = launch_plan(m->in, &report, START_RESTORE, answer.restore.ram_readonly,
+					&plan, e);
+	} else if (r == 0 && answer.kind == CHANNEL_GO) {
+		r = launch_plan(m->in, &report, START_BOOT, false, &plan, e);
+	} else if (r == 0) {
+		r = err_msg(e, EPROTO, "the jail was told nonsense (%d)", (int)answer.kind);
+	}
 	if (r == 0)
 		r = start_qemu(m, &plan, &files, lock, signals, ret_qemu, e);
+	return r;
+}
+
+/* The same for a guest that boots only to be saved. */
+static int start_making(struct jail_main *m, int signals, pid_t *ret_qemu, struct err *e)
+{
+	struct boot_files files = NO_FILES;
+	struct base_report report = { .pvh = true };
+	struct vm_plan plan;
+	int r;
+
+	files.initrd = m->making->initrd_fd;
+	files.ram = m->making->ram_fd;
+	r = jail_attach(&m->jail, e);
+	if (r == 0)
+		r = jail_confine(&m->jail, e);
+	if (r == 0) {
+		r = prepare_cached(tree_of(m, m->kernels_bind), m->making->kernel_digest,
+				   &files.kernel);
+		if (r < 0)
+			return err_errno(e, -r, "cannot open the unpacked kernel");
+		r = launch_plan(m->in, &report, START_MAKE, false, &plan, e);
+	}
+	if (r == 0)
+		r = start_qemu(m, &plan, &files, -1, signals, ret_qemu, e);
 	return r;
 }
 
@@ -166,8 +262,9 @@ static int wait_qemu(const struct jail_main *m, int signals, pid_t qemu)
  */
 static void let_go(const struct jail_main *m)
 {
-	const int ours[] = { m->parent->channel, m->parent->agent, m->parent->console,
-			     m->parent->stderr_fd, m->in->signal_fd };
+	const int ours[] = { m->parent->channel,   m->parent->agent,	 m->parent->console,
+			     m->parent->qmp,	   m->parent->stderr_fd, m->parent->kernels,
+			     m->parent->templates, m->in->base->fd,	 m->in->signal_fd };
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
@@ -182,7 +279,7 @@ void jail_main(void *arg)
 	struct channel_msg msg = { .kind = CHANNEL_RUNNING };
 	sigset_t chld;
 	pid_t qemu = -1;
-	int signals;
+	int signals, r;
 
 	let_go(m);
 	/* vmrun's signals stay blocked: they are its own to act upon. */
@@ -190,7 +287,9 @@ void jail_main(void *arg)
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, NULL);
 	signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (start(m, signals, &qemu, &msg.err) < 0) {
+	r = m->making ? start_making(m, signals, &qemu, &msg.err) :
+			start_run(m, signals, &qemu, &msg.err);
+	if (r < 0) {
 		msg.kind = CHANNEL_ERROR;
 		channel_send(m->channel, &msg, -1);
 		_exit(1);

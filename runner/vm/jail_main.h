@@ -8,21 +8,24 @@
 
 struct jail_main {
 	const struct launch_input *in;
-	const struct vm_launch *parent; /* vmrun's descriptors, to be closed in PID 1 */
+	const struct launch_making *making; /* or NULL: this is a run */
+	const struct vm_launch *parent;	    /* vmrun's descriptors, to be closed in PID 1 */
 	struct jail jail;
 	int channel; /* to vmrun; its end ends the jail */
 	int agent;   /* QEMU's ends */
 	int console;
+	int qmp;
 	int stderr_fd;
-	int kernel_fd;	/* -k, or -1 */
-	int modules_fd; /* --modules, or -1 */
-	int kernels_bind; /* index of the kernel cache in .jail.binds, or -1 */
+	int kernel_fd;	    /* -k, or -1 */
+	int modules_fd;	    /* --modules, or -1 */
+	int kernels_bind;   /* index of the kernel cache in .jail.binds, or -1 */
+	int templates_bind; /* index of the templates there, or -1 */
 };
 
-#define JAIL_MAIN_INIT                                                                    \
-	{                                                                                 \
-		.channel = -1, .agent = -1, .console = -1, .stderr_fd = -1, .kernel_fd = -1, \
-		.modules_fd = -1, .kernels_bind = -1                                      \
+#define JAIL_MAIN_INIT                                                                      \
+	{                                                                                   \
+		.channel = -1, .agent = -1, .console = -1, .qmp = -1, .stderr_fd = -1,      \
+		.kernel_fd = -1, .modules_fd = -1, .kernels_bind = -1, .templates_bind = -1 \
 	}
 
 /** jail_main() - @arg: struct jail_main. Never returns. */
@@ -31,6 +34,6 @@ void jail_main_free(struct jail_main *m);
 
 /** launch_plan() - the plan; made twice, by vmrun and by PID 1, from the same. */
 int launch_plan(const struct launch_input *in, const struct base_report *report,
-		struct vm_plan *ret, struct err *e);
+		enum plan_start start, bool ram_readonly, struct vm_plan *ret, struct err *e);
 
 #endif

@@ -22,6 +22,8 @@ int kcache_open(const char *cache_dir, int *ret_fd)
 	r = fs_mkdir_p(dir, 0700, &ignored);
 	if (r < 0)
 		return r;
+	/* For real root's jail, which has no id that owns it; its parent keeps others out. */
+	(void)!chmod(dir, 0711);
 	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

@@ -20,12 +20,12 @@
 #include "runner/base/fs.h"
 #include "runner/host/kernel_find.h"
 #include "runner/jail/jail.h"
-#include "runner/vm/channel.h"
+#include "runner/preload/preload.h"
 #include "runner/vm/jail_main.h"
 #include "runner/vm/kcache.h"
+#include "runner/vm/template_store.h"
 
-static int open_volume(const struct volume *v, unsigned int index, struct jail *jail,
-		       struct err *e)
+static int open_volume(const struct volume *v, unsigned int index, struct jail *jail, struct err *e)
 {
 	_cleanup_close_ int fd = open(v->src, O_PATH | O_CLOEXEC);
 	char target[64];
@@ -44,6 +44,21 @@ static int open_volume(const struct volume *v, unsigned int index, struct jail *
 	return jail_add_bind(jail, fd, target, v->read_only, e);
 }
 
+static int bind_caches(struct jail_main *m, struct err *e)
+{
+	int r = 0;
+
+	if (m->parent->kernels >= 0) {
+		m->kernels_bind = (int)m->jail.n_binds;
+		r = jail_add_bind(&m->jail, m->parent->kernels, "", true, e);
+	}
+	if (r == 0 && m->parent->templates >= 0) {
+		m->templates_bind = (int)m->jail.n_binds;
+		r = jail_add_bind(&m->jail, m->parent->templates, "", true, e);
+	}
+	return r;
+}
+
 /* Everything that is opened on the caller's own rights, before the jail. */
 static int open_inputs(struct jail_main *m, struct err *e)
 {
@@ -53,10 +68,8 @@ static int open_inputs(struct jail_main *m, struct err *e)
 	r = jail_add_bind(&m->jail, m->in->base->fd, JAIL_ROOT_DIR, spec->root_mode != ROOT_RW, e);
 	for (unsigned int i = 0; r == 0 && i < spec->n_volumes; i++)
 		r = open_volume(&spec->volumes[i], i, &m->jail, e);
-	if (r == 0 && m->parent->kernels >= 0) {
-		m->kernels_bind = (int)m->jail.n_binds;
-		r = jail_add_bind(&m->jail, m->parent->kernels, "", true, e);
-	}
+	if (r == 0)
+		r = bind_caches(m, e);
 	if (r == 0 && spec->kernel) {
 		r = fs_open_host_file(spec->kernel, KERNEL_IMAGE_MAX, &m->kernel_fd);
 		if (r < 0)
@@ -90,6 +103,8 @@ static int make_channels(struct vm_launch *launch, struct jail_main *m, struct e
 		r = make_pair(SOCK_STREAM, &launch->agent, &m->agent, e);
 	if (r == 0)
 		r = make_pair(SOCK_STREAM, &launch->console, &m->console, e);
+	if (r == 0 && m->in->use_templates)
+		r = make_pair(SOCK_STREAM, &launch->qmp, &m->qmp, e);
 	if (r < 0)
 		return r;
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
@@ -99,9 +114,12 @@ static int make_channels(struct vm_launch *launch, struct jail_main *m, struct e
 	return 0;
 }
 
-/* The next message of the jail, unless a signal comes first. */
+/*
+ * The next message of the jail, unless a signal comes first.
+ * @ret_fd: NULL, or a descriptor that is to be had again: it is closed first.
+ */
 static int wait_message(const struct launch_input *in, struct vm_launch *launch,
-			struct channel_msg *msg, struct err *e)
+			struct channel_msg *msg, int *ret_fd, struct err *e)
 {
 	struct pollfd fds[] = { { .fd = launch->channel, .events = POLLIN },
 				{ .fd = in->signal_fd, .events = POLLIN } };
@@ -119,7 +137,9 @@ static int wait_message(const struct launch_input *in, struct vm_launch *launch,
 		if (fds[0].revents)
 			break;
 	}
-	r = channel_recv(launch->channel, msg, NULL);
+	if (ret_fd)
+		cleanup_close(ret_fd);
+	r = channel_recv(launch->channel, msg, ret_fd);
 	if (r < 0)
 		return err_msg(e, -r, "the jail died at its start");
 	if (msg->kind == CHANNEL_ERROR) {
@@ -159,33 +179,48 @@ static int serve_made(struct vm_launch *launch, int making_fd, struct err *e)
 	return r < 0 ? err_errno(e, -r, "cannot talk to the jail") : 0;
 }
 
-static int wait_report(const struct launch_input *in, struct vm_launch *launch, struct err *e)
+static int nonsense(const struct channel_msg *msg, struct err *e)
+{
+	return err_msg(e, EPROTO, "the jail talks nonsense (%d)", (int)msg->kind);
+}
+
+static int say_kind(struct vm_launch *launch, enum channel_kind kind, struct err *e)
+{
+	struct channel_msg msg = { .kind = kind };
+	int r = channel_send(launch->channel, &msg, -1);
+
+	return r < 0 ? err_errno(e, -r, "cannot talk to the jail") : 0;
+}
+
+int vm_launch_boot(const struct launch_input *in, struct vm_launch *launch, int *ret_initrd_fd,
+		   struct err *e)
 {
 	_cleanup_close_ int making_fd = -1;
+	_cleanup_close_ int initrd = -1;
 	struct channel_msg msg;
-	int r;
+	int r = say_kind(launch, CHANNEL_BOOT, e);
 
-	for (;;) {
-		r = wait_message(in, launch, &msg, e);
+	while (r == 0) {
+		r = wait_message(in, launch, &msg, &initrd, e);
 		if (r < 0)
-			return r;
-		if (msg.kind == CHANNEL_REPORT)
 			break;
+		if (msg.kind == CHANNEL_REPORT && initrd >= 0) {
+			launch->report = msg.report;
+			*ret_initrd_fd = steal_fd(&initrd);
+			return 0;
+		}
 		if (msg.kind == CHANNEL_KERNEL && making_fd < 0)
 			r = serve_kernel(launch, &msg, &making_fd, e);
 		else if (msg.kind == CHANNEL_MADE && making_fd >= 0)
 			r = serve_made(launch, making_fd, e);
 		else if (msg.kind != CHANNEL_UNMADE)
-			r = err_msg(e, EPROTO, "the jail talks nonsense (%d)", (int)msg.kind);
-		if (r < 0)
-			return r;
+			r = nonsense(&msg, e);
 	}
-	launch->report = msg.report;
-	return 0;
+	return r;
 }
 
 int launch_plan(const struct launch_input *in, const struct base_report *report,
-		struct vm_plan *ret, struct err *e)
+		enum plan_start start, bool ram_readonly, struct vm_plan *ret, struct err *e)
 {
 	struct plan_input pi = {
 		.spec = in->spec,
@@ -194,72 +229,145 @@ int launch_plan(const struct launch_input *in, const struct base_report *report,
 		.idmap = in->idmap,
 		.report = report,
 		.accel = in->accel,
+		.start = start,
+		.ram_readonly = ram_readonly,
 	};
 
 	return vm_plan_make(&pi, ret, e);
 }
 
-static int let_it_run(const struct launch_input *in, struct vm_launch *launch, struct err *e)
+int vm_launch_plan(const struct launch_input *in, struct vm_launch *launch, enum plan_start start,
+		   bool ram_readonly, struct err *e)
+{
+	vm_plan_free(&launch->plan);
+	return launch_plan(in, &launch->report, start, ram_readonly, &launch->plan, e);
+}
+
+static int wait_running(const struct launch_input *in, struct vm_launch *launch, struct err *e)
+{
+	struct channel_msg msg;
+	int r = wait_message(in, launch, &msg, NULL, e);
+
+	return r == 0 && msg.kind != CHANNEL_RUNNING ? nonsense(&msg, e) : r;
+}
+
+int vm_launch_go(const struct launch_input *in, struct vm_launch *launch, struct err *e)
 {
 	struct channel_msg msg = { .kind = CHANNEL_GO };
-	int r = channel_send(launch->channel, &msg, -1);
+	int r;
 
+	if (launch->plan.in.start == START_RESTORE) {
+		msg.kind = CHANNEL_RESTORE;
+		memcpy(msg.restore.key, launch->key, sizeof(msg.restore.key));
+		msg.restore.ram_readonly = launch->plan.in.ram_readonly;
+	}
+	r = channel_send(launch->channel, &msg, -1);
 	if (r < 0)
 		return err_errno(e, -r, "cannot talk to the jail");
-	r = wait_message(in, launch, &msg, e);
-	if (r == 0 && msg.kind != CHANNEL_RUNNING)
-		return err_msg(e, EPROTO, "the jail talks nonsense (%d)", (int)msg.kind);
+	timing_mark(&launch->timing, TIMING_PREPARE);
+	return wait_running(in, launch, e);
+}
+
+static void init(const struct launch_input *in, const struct launch_making *making,
+		 struct vm_launch *launch, struct jail_main *m)
+{
+	*launch = (struct vm_launch)VM_LAUNCH_INIT;
+	launch->timing = in->timing;
+	(void)!kcache_open(in->facts->cache_dir, &launch->kernels);
+	jail_init(&m->jail);
+	m->in = in;
+	m->making = making;
+	m->parent = launch;
+	m->jail.uids = &in->idmap->uids;
+	m->jail.gids = &in->idmap->gids;
+	m->jail.qemu = in->facts->qemu;
+	m->jail.host_network = !making && plan_network(in->spec) == NET_USER;
+	m->jail.kvm = in->accel == ACCEL_KVM;
+	m->jail.keep_groups = m->jail.kvm && in->facts->kvm_by_group;
+}
+
+static int spawn(struct jail_main *m, struct vm_launch *launch, struct err *e)
+{
+	int r = make_channels(launch, m, e);
+
+	if (r == 0)
+		r = jail_spawn(&m->jail, jail_main, m, &launch->pidfd, e);
+	if (r == 0)
+		timing_mark(&launch->timing, TIMING_NAMESPACE);
 	return r;
 }
 
-int vm_launch(const struct launch_input *in, struct vm_launch *ret, struct err *e)
+static int wait_ident(const struct launch_input *in, struct vm_launch *launch, struct err *e)
+{
+	struct channel_msg msg;
+	int r = wait_message(in, launch, &msg, NULL, e);
+
+	if (r < 0)
+		return r;
+	if (msg.kind != CHANNEL_IDENT)
+		return nonsense(&msg, e);
+	launch->ident = msg.ident;
+	launch->report = msg.ident.report;
+	launch->timing.at[TIMING_JAIL] = msg.ident.jail_ns;
+	return 0;
+}
+
+int vm_launch_begin(const struct launch_input *in, struct vm_launch *ret, struct err *e)
 {
 	struct jail_main m = JAIL_MAIN_INIT;
 	int r;
 
-	*ret = (struct vm_launch){
-		.pidfd = -1, .channel = -1, .agent = -1, .console = -1, .stderr_fd = -1,
-		.kernels = -1
-	};
-	jail_init(&m.jail);
-	(void)!kcache_open(in->facts->cache_dir, &ret->kernels);
-	m.in = in;
-	m.parent = ret;
-	m.jail.uids = &in->idmap->uids;
-	m.jail.gids = &in->idmap->gids;
-	m.jail.qemu = in->facts->qemu;
-	m.jail.host_network = plan_network(in->spec) == NET_USER;
-	m.jail.kvm = in->accel == ACCEL_KVM;
-	m.jail.keep_groups = m.jail.kvm && in->facts->kvm_by_group;
+	init(in, NULL, ret, &m);
+	if (in->use_templates) {
+		(void)!template_store_open(in->facts->cache_dir, &ret->templates);
+		m.jail.preload = ram_readonly_start;
+		m.jail.preload_len = (size_t)(ram_readonly_end - ram_readonly_start);
+	}
 	r = open_inputs(&m, e);
 	if (r == 0)
-		r = make_channels(ret, &m, e);
+		r = spawn(&m, ret, e);
+	jail_main_free(&m);
+	return r == 0 ? wait_ident(in, ret, e) : r;
+}
+
+int vm_launch_maker(const struct launch_input *in, const struct launch_making *making,
+		    struct vm_launch *ret, struct err *e)
+{
+	struct jail_main m = JAIL_MAIN_INIT;
+	int r;
+
+	init(in, making, ret, &m);
+	r = bind_caches(&m, e);
 	if (r == 0)
-		r = jail_spawn(&m.jail, jail_main, &m, &ret->pidfd, e);
+		r = spawn(&m, ret, e);
 	jail_main_free(&m);
 	if (r == 0)
-		r = wait_report(in, ret, e);
-	if (r == 0)
-		r = launch_plan(in, &ret->report, &ret->plan, e);
-	if (r == 0 && !in->dry_run)
-		r = let_it_run(in, ret, e);
-	return r;
+		r = vm_launch_plan(in, ret, START_MAKE, false, e);
+	return r == 0 ? wait_running(in, ret, e) : r;
+}
+
+void vm_launch_kill(struct vm_launch *launch)
+{
+	siginfo_t info;
+
+	if (launch->pidfd < 0)
+		return;
+	syscall(SYS_pidfd_send_signal, launch->pidfd, SIGKILL, NULL, 0);
+	while (waitid(P_PIDFD, (id_t)launch->pidfd, &info, WEXITED) < 0 && errno == EINTR)
+		;
+	cleanup_close(&launch->pidfd);
 }
 
 void vm_launch_free(struct vm_launch *launch)
 {
-	if (launch->pidfd >= 0) {
-		siginfo_t info;
-
-		syscall(SYS_pidfd_send_signal, launch->pidfd, SIGKILL, NULL, 0);
-		while (waitid(P_PIDFD, (id_t)launch->pidfd, &info, WEXITED) < 0 && errno == EINTR)
-			;
-	}
-	cleanup_close(&launch->pidfd);
+	vm_launch_kill(launch);
 	cleanup_close(&launch->channel);
 	cleanup_close(&launch->agent);
 	cleanup_close(&launch->console);
+	cleanup_close(&launch->qmp);
 	cleanup_close(&launch->stderr_fd);
 	cleanup_close(&launch->kernels);
+	cleanup_close(&launch->templates);
+	cleanup_close(&launch->template_fd);
 	vm_plan_free(&launch->plan);
 }

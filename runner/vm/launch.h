@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a specification to a running QEMU: opens what the jail shows, starts the
- * jail, answers its questions, makes the plan from what it reports, lets it run.
+ * The jail from vmrun's side: started, its questions answered, let run. In which
+ * order, and what is decided on the way, is start.c's.
  */
 #ifndef VMRUN_VM_LAUNCH_H
 #define VMRUN_VM_LAUNCH_H
@@ -11,6 +11,8 @@
 #include "runner/base/err.h"
 #include "runner/host/base_dir.h"
 #include "runner/plan/vm_plan.h"
+#include "runner/vm/channel.h"
+#include "runner/vm/timing.h"
 
 struct launch_input {
 	const struct vm_spec *spec;
@@ -19,28 +21,75 @@ struct launch_input {
 	const struct idmap_choice *idmap;
 	enum accel accel;
 	int signal_fd; /* a signal here ends the start */
-	bool dry_run;  /* stop once the plan is made */
+	bool dry_run;  /* nothing is run: the base is not locked */
+	bool use_templates;
+	struct timing timing; /* up to TIMING_HOST */
 };
 
-/* A jail, with QEMU in it unless this was a dry run. */
+/* A jail, with QEMU in it once it was let run. */
 struct vm_launch {
 	int pidfd;   /* of the jail's PID 1: kill it and all is gone */
 	int channel; /* to PID 1: ENDED comes here, or its end */
 	int agent;   /* stream sockets */
 	int console;
-	int stderr_fd; /* what QEMU says */
-	int kernels;   /* the cache of unpacked kernels, O_PATH; -1: there is none */
+	int qmp;		    /* -1 unless templates are used */
+	int stderr_fd;		    /* what QEMU says */
+	int kernels;		    /* the cache of unpacked kernels, O_PATH; -1: there is none */
+	int templates;		    /* the cache of templates; -1: none are used */
+	int template_fd;	    /* of the one that it wakes up from: holds its lock */
+	struct channel_ident ident; /* what the jail would boot */
 	struct base_report report;
 	struct vm_plan plan; /* refers to .report: the struct must not be copied */
-	int signal; /* the signal that ended the start, else 0 */
+	uint8_t key[32];     /* of the template that it wakes up from, if it does */
+	int signal;	     /* the signal that ended the start, else 0 */
+	struct timing timing;
+};
+
+#define VM_LAUNCH_INIT                                                             \
+	{                                                                          \
+		.pidfd = -1, .channel = -1, .agent = -1, .console = -1, .qmp = -1, \
+		.stderr_fd = -1, .kernels = -1, .templates = -1, .template_fd = -1 \
+	}
+
+/* What a template is made from: not the base, which a template is not of. */
+struct launch_making {
+	uint8_t kernel_digest[32]; /* in the cache of unpacked kernels */
+	int initrd_fd;
+	int ram_fd; /* gets the guest's memory; of the size that it has */
 };
 
 /**
- * vm_launch() - start it all. Return: 0; -EINTR with .signal set; -errno.
+ * vm_launch_begin() - start a jail that finds out what it would boot.
  *
- * Free @ret whatever is returned.
+ * Return: 0 with .ident; -EINTR with .signal set; -errno. Whatever it returns,
+ * vm_launch_free() @ret.
  */
-int vm_launch(const struct launch_input *in, struct vm_launch *ret, struct err *e);
+int vm_launch_begin(const struct launch_input *in, struct vm_launch *ret, struct err *e);
+
+/**
+ * vm_launch_boot() - after begin: have kernel and initramfs made ready, and what is
+ * in .report.
+ * @ret_initrd_fd: the initramfs; owned.
+ */
+int vm_launch_boot(const struct launch_input *in, struct vm_launch *launch, int *ret_initrd_fd,
+		   struct err *e);
+
+/** vm_launch_plan() - make the plan from .report; again replaces the one before. */
+int vm_launch_plan(const struct launch_input *in, struct vm_launch *launch, enum plan_start start,
+		   bool ram_readonly, struct err *e);
+
+/** vm_launch_go() - after plan: let QEMU run, booting, or restoring .key. */
+int vm_launch_go(const struct launch_input *in, struct vm_launch *launch, struct err *e);
+
+/**
+ * vm_launch_maker() - start a jail without base and network in which a guest boots
+ * to be saved; QEMU runs in it when this returns. As vm_launch_begin() otherwise.
+ */
+int vm_launch_maker(const struct launch_input *in, const struct launch_making *making,
+		    struct vm_launch *ret, struct err *e);
+
+/** vm_launch_kill() - kill what is left of the jail, and wait for its end. */
+void vm_launch_kill(struct vm_launch *launch);
 
 /** vm_launch_free() - kill what is left of the jail, wait for its end, close all. */
 void vm_launch_free(struct vm_launch *launch);

@@ -29,8 +29,8 @@ static void cleanup_kernel_bytes(struct kernel_bytes *k)
 	free(k->data);
 }
 
-static int read_base_kernel(const struct prepare_input *in, struct base_report *report,
-			    struct kernel_bytes *ret, struct err *e)
+static int find_base_kernel(const struct prepare_input *in, struct base_report *report,
+			    struct boot_source *source, struct err *e)
 {
 	struct kernel_choice choice;
 	int r = kernel_find(in->root_fd, &choice, e);
@@ -39,21 +39,42 @@ static int read_base_kernel(const struct prepare_input *in, struct base_report *
 		return err_prefix(e, "base '%s'", in->base);
 	snprintf(report->kernel_version, sizeof(report->kernel_version), "%s", choice.version);
 	snprintf(report->kernel_path, sizeof(report->kernel_path), "%s", choice.path);
-	r = fs_read_regular(in->root_fd, choice.path, KERNEL_IMAGE_MAX, &ret->data, &ret->len);
+	r = fs_open_regular(in->root_fd, choice.path, KERNEL_IMAGE_MAX, &source->kernel_fd, NULL);
 	if (r < 0)
 		return err_errno(e, -r, "cannot read kernel %s in base '%s'", choice.path,
 				 in->base);
 	return 0;
 }
 
-static int read_given_kernel(const struct prepare_input *in, struct base_report *report,
-			     struct kernel_bytes *ret, struct err *e)
+static int read_kernel(int fd, const struct base_report *report, struct kernel_bytes *ret,
+		       struct err *e)
 {
-	int r = fs_read_fd(in->kernel_fd, KERNEL_IMAGE_MAX, &ret->data, &ret->len);
+	int r = lseek(fd, 0, SEEK_SET) < 0 ?
+			-errno :
+			fs_read_fd(fd, KERNEL_IMAGE_MAX, &ret->data, &ret->len);
 
-	if (r < 0)
-		return err_errno(e, -r, "cannot read kernel %s", in->kernel);
+	return r < 0 ? err_errno(e, -r, "cannot read kernel %s", report->kernel_path) : 0;
+}
+
+/* Which modules belong to a kernel that was given, only the kernel itself tells. */
+static int take_given_kernel(const struct prepare_input *in, struct base_report *report,
+			     struct boot_source *source, struct err *e)
+{
+	_cleanup_(cleanup_kernel_bytes) struct kernel_bytes image = { 0 };
+	struct bzimage bz;
+	int r;
+
 	snprintf(report->kernel_path, sizeof(report->kernel_path), "%s", in->kernel);
+	source->kernel_fd = fcntl(in->kernel_fd, F_DUPFD_CLOEXEC, 3);
+	if (source->kernel_fd < 0)
+		return err_errno(e, errno, "cannot keep hold of kernel %s", in->kernel);
+	r = read_kernel(source->kernel_fd, report, &image, e);
+	if (r < 0)
+		return r;
+	r = bzimage_parse((const uint8_t *)image.data, image.len, &bz, e);
+	if (r < 0)
+		return err_prefix(e, "kernel %s", report->kernel_path);
+	snprintf(report->kernel_version, sizeof(report->kernel_version), "%s", bz.version);
 	return 0;
 }
 
@@ -87,19 +108,19 @@ static int ask(int channel, const struct channel_msg *msg, struct channel_msg *r
 }
 
 /* Through the read-only mount: not even a descriptor of QEMU's can write to it. */
-static int open_cached(const struct prepare_input *in, const uint8_t digest[32], int *ret_fd)
+int prepare_cached(int kernels_fd, const uint8_t digest[32], int *ret_fd)
 {
 	char name[KCACHE_NAME_SIZE];
 
-	if (in->kernels_fd < 0)
+	if (kernels_fd < 0)
 		return -ENOENT;
 	kcache_name(digest, name);
-	return fs_open_regular(in->kernels_fd, name, VMLINUX_MAX, ret_fd, NULL);
+	return fs_open_regular(kernels_fd, name, VMLINUX_MAX, ret_fd, NULL);
 }
 
 /* Unpacked for this run only: where there is no cache, or no room in it. */
-static int unpack_to_memory(const struct kernel_bytes *image, const struct bzimage *bz,
-			    int *ret_fd, struct err *e)
+static int unpack_to_memory(const struct kernel_bytes *image, const struct bzimage *bz, int *ret_fd,
+			    struct err *e)
 {
 	_cleanup_close_ int fd = memfd_create("vmlinux", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r;
@@ -124,7 +145,8 @@ static int unpacked_kernel(const struct prepare_input *in, const struct kernel_b
 	_cleanup_close_ int place = fd;
 	int r;
 
-	if (answer->kind == CHANNEL_CACHED && open_cached(in, report->kernel_digest, ret_fd) == 0)
+	if (answer->kind == CHANNEL_CACHED &&
+	    prepare_cached(in->kernels_fd, report->kernel_digest, ret_fd) == 0)
 		return 0;
 	if (answer->kind == CHANNEL_MAKE && place >= 0) {
 		r = kernel_unpack((const uint8_t *)image->data, image->len, bz, place, e);
@@ -134,7 +156,7 @@ static int unpacked_kernel(const struct prepare_input *in, const struct kernel_b
 			r = ask(in->channel, &made, &reply, NULL, e);
 		else if (channel_send(in->channel, &made, -1) < 0)
 			return r;
-		if (r == 0 && open_cached(in, report->kernel_digest, ret_fd) == 0)
+		if (r == 0 && prepare_cached(in->kernels_fd, report->kernel_digest, ret_fd) == 0)
 			return 0;
 		/* A full disk does not matter to this run; a bad kernel stays one. */
 		if (r == -ENOTSUP || r == -EBADMSG || r == -EINVAL)
@@ -164,8 +186,6 @@ static int bootable_kernel(const struct prepare_input *in, const struct kernel_b
 	r = bzimage_parse((const uint8_t *)image->data, image->len, &bz, e);
 	if (r < 0)
 		return err_prefix(e, "kernel %s", report->kernel_path);
-	if (!*report->kernel_version)
-		snprintf(report->kernel_version, sizeof(report->kernel_version), "%s", bz.version);
 	r = unpacked_kernel(in, image, &bz, report, &answer, fd, &elf, e);
 	if (r < 0 && r != -ENOTSUP)
 		return err_prefix(e, "kernel %s", report->kernel_path);
@@ -209,48 +229,94 @@ static int open_modules(const struct prepare_input *in, const char *version, int
 	return r;
 }
 
-static int build_initramfs(const struct prepare_input *in, struct base_report *report,
-			   int *ret_fd, struct err *e)
+static size_t init_size(void)
+{
+	return (size_t)(vmrun_init_end - vmrun_init_start);
+}
+
+static int build_initramfs(int modules_fd, struct base_report *report, int *ret_fd, struct err *e)
 {
 	_cleanup_strbuf_ struct strbuf image = { 0 };
-	_cleanup_close_ int modules = -1;
-	int r;
+	int r = initramfs_build(modules_fd, vmrun_init_start, init_size(), &image, e);
 
-	if (!in->no_modules) {
-		r = open_modules(in, report->kernel_version, &modules, e);
-		if (r < 0)
-			return r;
-	}
-	r = initramfs_build(modules, vmrun_init_start, (size_t)(vmrun_init_end - vmrun_init_start),
-			    &image, e);
 	if (r < 0)
 		return err_prefix(e, "kernel %s", report->kernel_path);
 	report->initramfs_size = image.len;
 	return to_memfd("initramfs", image.data, image.len, ret_fd, e);
 }
 
-int prepare_boot(const struct prepare_input *in, struct base_report *ret, int *ret_kernel_fd,
-		 int *ret_initrd_fd, struct err *e)
+/* What would be booted, by the identities of all files that decide it. */
+static int make_stamp(const struct base_report *report, struct boot_source *source, struct err *e)
+{
+	_cleanup_strbuf_ struct strbuf ids = { 0 };
+	struct sha256_ctx sha;
+	struct file_id kernel;
+	struct stat st;
+	int r;
+
+	if (fstat(source->kernel_fd, &st) < 0)
+		return err_errno(e, errno, "cannot stat kernel %s", report->kernel_path);
+	fs_file_id(&st, &kernel);
+	source->newest_ns = kernel.ctime_ns;
+	strbuf_add(&ids, &kernel, sizeof(kernel));
+	r = initramfs_identify(source->modules_fd, &ids, &source->newest_ns, e);
+	if (r < 0)
+		return err_prefix(e, "kernel %s", report->kernel_path);
+	sha256_init(&sha);
+	sha256_update(&sha, init_size(), vmrun_init_start);
+	sha256_update(&sha, ids.len, (const uint8_t *)strbuf_str(&ids));
+	sha256_digest(&sha, sizeof(source->stamp), source->stamp);
+	return ids.failed ? err_oom(e) : 0;
+}
+
+static int find_all(const struct prepare_input *in, struct base_report *report,
+		    struct boot_source *source, struct err *e)
+{
+	int r = base_dir_check(in->root_fd, in->base, e);
+
+	if (r == 0)
+		r = in->kernel_fd >= 0 ? take_given_kernel(in, report, source, e) :
+					 find_base_kernel(in, report, source, e);
+	if (r == 0 && !in->no_modules)
+		r = open_modules(in, report->kernel_version, &source->modules_fd, e);
+	return r < 0 ? r : make_stamp(report, source, e);
+}
+
+int prepare_find(const struct prepare_input *in, struct base_report *ret_report,
+		 struct boot_source *ret, struct err *e)
+{
+	struct boot_source source = BOOT_SOURCE_INIT;
+	struct base_report report = { 0 };
+	int r = find_all(in, &report, &source, e);
+
+	if (r < 0) {
+		boot_source_close(&source);
+		return r;
+	}
+	*ret = source;
+	*ret_report = report;
+	return 0;
+}
+
+void boot_source_close(struct boot_source *source)
+{
+	cleanup_close(&source->kernel_fd);
+	cleanup_close(&source->modules_fd);
+}
+
+int prepare_boot(const struct prepare_input *in, const struct boot_source *source,
+		 struct base_report *report, int *ret_kernel_fd, int *ret_initrd_fd, struct err *e)
 {
 	_cleanup_(cleanup_kernel_bytes) struct kernel_bytes image = { 0 };
 	_cleanup_close_ int kernel_fd = -1;
-	struct base_report report = { 0 };
-	int r;
+	int r = read_kernel(source->kernel_fd, report, &image, e);
 
-	r = base_dir_check(in->root_fd, in->base, e);
-	if (r < 0)
-		return r;
-	r = in->kernel_fd >= 0 ? read_given_kernel(in, &report, &image, e) :
-				 read_base_kernel(in, &report, &image, e);
-	if (r < 0)
-		return r;
-	r = bootable_kernel(in, &image, &report, &kernel_fd, e);
-	if (r < 0)
-		return r;
-	r = build_initramfs(in, &report, ret_initrd_fd, e);
+	if (r == 0)
+		r = bootable_kernel(in, &image, report, &kernel_fd, e);
+	if (r == 0)
+		r = build_initramfs(source->modules_fd, report, ret_initrd_fd, e);
 	if (r < 0)
 		return r;
 	*ret_kernel_fd = steal_fd(&kernel_fd);
-	*ret = report;
 	return 0;
 }

@@ -10,6 +10,10 @@
  * and a guest that goes without an EXIT frame is a failure, whatever it was. A
  * frame that no correct agent sends ends the guest.
  *
+ * A guest that boots says HELLO and is given its orders; one that wakes up from a
+ * template finds them in its port. Both answer READY, and only then does anything
+ * happen that could not be done again by another attempt.
+ *
  * The order at the end: an EXIT frame comes after all output and after the
  * guest's sync, so once it is here, and the output is written out, the machine
  * can be killed: nothing is lost. Where the machine goes first, what is still in
@@ -25,7 +29,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runner/base/cleanup.h"
@@ -33,6 +36,7 @@
 #include "runner/vm/channel.h"
 #include "runner/vm/console.h"
 #include "runner/vm/obituary.h"
+#include "runner/vm/qmp.h"
 #include "runner/vm/relay.h"
 #include "runner/vm/term.h"
 
@@ -59,30 +63,30 @@ struct supervisor {
 	const struct supervise_input *in;
 	struct vm_result *result;
 	enum state state;
+	bool ordered; /* the guest was told what to run */
+	bool resized; /* the terminal has another size since */
 	bool started; /* the command was executed */
 	struct agent agent;
+	struct qmp qmp; /* .fd -1 unless the guest is being restored */
 	struct relay relay;
 	struct console console;
 	struct strbuf qemu_words;
 	struct term term;
 	bool timed_out; /* --timeout's SIGTERM was sent */
-	bool ended; /* PID 1 told QEMU's wait status */
+	bool ended;	/* PID 1 told QEMU's wait status */
 	int qemu_status;
-	uint64_t start_deadline;   /* absolute ms; 0: none */
+	uint64_t start_deadline; /* absolute ms; 0: none */
 	uint64_t timeout_deadline;
-	uint64_t force_deadline;   /* after --timeout's SIGTERM */
-	uint64_t lost_deadline;	   /* after the end of the agent's socket */
-	uint64_t drain_deadline;   /* after a failure, for output that came before */
+	uint64_t force_deadline; /* after --timeout's SIGTERM */
+	uint64_t lost_deadline;	 /* after the end of the agent's socket */
+	uint64_t drain_deadline; /* after a failure, for output that came before */
 	unsigned int warnings;
-	uint64_t first_term;	   /* when SIGTERM was first passed on */
+	uint64_t first_term; /* when SIGTERM was first passed on */
 };
 
 static uint64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return timing_now() / 1000000;
 }
 
 static void end(struct supervisor *s, enum vm_outcome outcome, int code, const char *message)
@@ -124,30 +128,59 @@ static void end_by_timeout(struct supervisor *s)
 	end(s, VM_TIMEOUT, 124, message);
 }
 
-/* HELLO: tell the guest what to run. */
-static void greet(struct supervisor *s, const struct proto_frame *frame)
+/* Tell the guest what to run; it answers with READY. */
+static void give_orders(struct supervisor *s)
 {
 	struct winsize size;
 	struct err e;
 
-	if (s->state != STARTING || frame->len != 4 ||
-	    proto_get32(frame->payload) != PROTO_VERSION) {
+	s->ordered = true;
+	if (s->in->tty)
+		term_size(STDIN_FILENO, &size);
+	if (agent_start_run(&s->agent, &s->launch->plan, s->in->tty ? &size : NULL, &e) < 0)
+		end(s, VM_FAILED, 125, e.text);
+}
+
+static void greet(struct supervisor *s, const struct proto_frame *frame)
+{
+	if (s->ordered || frame->len != 4 || proto_get32(frame->payload) != PROTO_VERSION)
 		fail(s, "the guest's agent speaks another protocol");
+	else
+		give_orders(s);
+}
+
+static void send_size(struct supervisor *s)
+{
+	struct winsize size;
+
+	s->resized = true;
+	if (!s->in->tty || s->state != RUNNING)
+		return;
+	term_size(STDIN_FILENO, &size);
+	agent_send_resize(&s->agent, &size);
+}
+
+/*
+ * The guest is there, and begins with this run. Until now nothing was done that
+ * another attempt could not do again: no byte of stdin was taken.
+ */
+static void begin(struct supervisor *s)
+{
+	struct err e;
+
+	if (s->state != STARTING || !s->ordered) {
+		fail(s, "the guest's agent broke the protocol");
 		return;
 	}
-	if (s->in->tty) {
-		term_size(STDIN_FILENO, &size);
-		if (term_raw(&s->term, STDIN_FILENO, &e) < 0) {
-			end(s, VM_FAILED, 125, e.text);
-			return;
-		}
-	}
-	relay_init(&s->relay, &s->agent, s->in->tty);
-	if (agent_start_run(&s->agent, &s->launch->plan, s->in->tty ? &size : NULL, &e) < 0) {
+	if (s->in->tty && term_raw(&s->term, STDIN_FILENO, &e) < 0) {
 		end(s, VM_FAILED, 125, e.text);
 		return;
 	}
+	timing_mark(&s->launch->timing, TIMING_BOOT);
+	relay_init(&s->relay, &s->agent, s->in->tty);
 	s->state = RUNNING;
+	if (s->resized)
+		send_size(s);
 	/* From now on for the command to be started: mounts may hang, too. */
 	s->start_deadline = now_ms() + s->launch->plan.start_deadline_ms;
 }
@@ -215,6 +248,7 @@ static void command_exited(struct supervisor *s, const struct proto_frame *frame
 		fail(s, "the guest's agent sent a malformed exit");
 		return;
 	}
+	timing_mark(&s->launch->timing, TIMING_COMMAND);
 	hear_console(s);
 	s->result->outcome = VM_COMMAND;
 	s->result->code = (int)(kind == PROTO_EXITED ? value : 128 + value);
@@ -256,8 +290,8 @@ static void take_warning(struct supervisor *s, const struct proto_frame *frame)
 
 static void take_frame(struct supervisor *s, const struct proto_frame *frame)
 {
-	if (s->state == STARTING && frame->type != PROTO_HELLO && frame->type != PROTO_FAIL &&
-	    frame->type != PROTO_WARN) {
+	if (s->state == STARTING && frame->type != PROTO_HELLO && frame->type != PROTO_READY &&
+	    frame->type != PROTO_FAIL && frame->type != PROTO_WARN) {
 		fail(s, "the guest's agent spoke before its greeting");
 		return;
 	}
@@ -265,7 +299,11 @@ static void take_frame(struct supervisor *s, const struct proto_frame *frame)
 	case PROTO_HELLO:
 		greet(s, frame);
 		break;
+	case PROTO_READY:
+		begin(s);
+		break;
 	case PROTO_STARTED:
+		timing_mark(&s->launch->timing, TIMING_MOUNT);
 		s->started = true;
 		s->relay.starting = false;
 		s->start_deadline = 0;
@@ -316,6 +354,20 @@ static bool read_qemu_words(struct supervisor *s)
 	return true;
 }
 
+/* Only a restore is watched: what QEMU's monitor says of a running guest is noise. */
+static void read_qmp(struct supervisor *s)
+{
+	struct err e;
+	int r = qmp_read(&s->qmp, &e);
+
+	if (s->qmp.returns && !s->launch->timing.at[TIMING_QEMU])
+		timing_mark(&s->launch->timing, TIMING_QEMU);
+	if (r < 0 && s->state == STARTING)
+		fail(s, e.text);
+	if (r <= 0 || s->qmp.resumed)
+		cleanup_close(&s->qmp.fd);
+}
+
 static void read_channel(struct supervisor *s)
 {
 	struct channel_msg msg;
@@ -352,13 +404,8 @@ static void machine_ended(struct supervisor *s)
 
 static void pass_signal(struct supervisor *s, int sig, uint64_t now)
 {
-	struct winsize size;
-
 	if (sig == SIGWINCH) {
-		if (s->in->tty && s->state == RUNNING) {
-			term_size(STDIN_FILENO, &size);
-			agent_send_resize(&s->agent, &size);
-		}
+		send_size(s);
 		return;
 	}
 	if (s->state != RUNNING || !s->started ||
@@ -442,7 +489,16 @@ static void check_deadlines(struct supervisor *s, uint64_t now)
 	}
 }
 
-enum { FD_AGENT, FD_CONSOLE, FD_STDERR, FD_CHANNEL, FD_SIGNAL, FD_RELAY, FD_COUNT = FD_RELAY + 3 };
+enum {
+	FD_AGENT,
+	FD_CONSOLE,
+	FD_STDERR,
+	FD_CHANNEL,
+	FD_SIGNAL,
+	FD_QMP,
+	FD_RELAY,
+	FD_COUNT = FD_RELAY + RELAY_FDS
+};
 
 static void prepare_poll(const struct supervisor *s, struct pollfd fds[FD_COUNT])
 {
@@ -453,6 +509,7 @@ static void prepare_poll(const struct supervisor *s, struct pollfd fds[FD_COUNT]
 	fds[FD_STDERR] = (struct pollfd){ .fd = s->launch->stderr_fd, .events = POLLIN };
 	fds[FD_CHANNEL] = (struct pollfd){ .fd = s->launch->channel, .events = POLLIN };
 	fds[FD_SIGNAL] = (struct pollfd){ .fd = s->in->signal_fd, .events = POLLIN };
+	fds[FD_QMP] = (struct pollfd){ .fd = s->qmp.fd, .events = POLLIN };
 	if (s->state == STARTING)
 		for (int i = 0; i < RELAY_FDS; i++)
 			fds[FD_RELAY + i] = (struct pollfd){ .fd = -1 };
@@ -470,6 +527,8 @@ static void handle_events(struct supervisor *s, const struct pollfd fds[FD_COUNT
 		cleanup_close(&s->launch->console);
 	if (fds[FD_STDERR].revents && !read_qemu_words(s))
 		cleanup_close(&s->launch->stderr_fd);
+	if (fds[FD_QMP].revents)
+		read_qmp(s);
 	if (fds[FD_AGENT].fd >= 0 && fds[FD_AGENT].revents & (POLLIN | POLLHUP | POLLERR))
 		read_agent(s);
 	if (fds[FD_SIGNAL].revents)
@@ -481,7 +540,7 @@ static void handle_events(struct supervisor *s, const struct pollfd fds[FD_COUNT
 	else if (s->relay.escaped)
 		end(s, VM_INTERRUPTED, 128 + SIGHUP, "the guest was ended by Ctrl-] three times");
 	check_deadlines(s, now);
-	if (s->agent.fd >= 0 && s->state == RUNNING && agent_flush(&s->agent) == -ENOMEM)
+	if (s->agent.fd >= 0 && s->state <= RUNNING && agent_flush(&s->agent) == -ENOMEM)
 		end(s, VM_FAILED, 125, "out of memory");
 	if (s->state == RUNNING && agent_backlog(&s->agent) > BACKLOG_END)
 		fail(s, "the guest's agent does not read what it is sent");
@@ -540,13 +599,25 @@ static void report_stream_error(struct supervisor *s, const char *what, int errn
 	snprintf(s->result->message, sizeof(s->result->message), "%s", text);
 }
 
-void supervise(struct vm_launch *launch, const struct supervise_input *in,
-	       struct vm_result *ret)
+/* A guest that is restored has said its HELLO already. */
+static int wake(struct supervisor *s, struct err *e)
+{
+	int r = qmp_init(&s->qmp, steal_fd(&s->launch->qmp), e);
+
+	if (r == 0)
+		r = qmp_send_restore(&s->qmp, VM_FD_STATE, e);
+	if (r == 0)
+		give_orders(s);
+	return r;
+}
+
+void supervise(struct vm_launch *launch, const struct supervise_input *in, struct vm_result *ret)
 {
 	struct supervisor s = {
 		.launch = launch,
 		.in = in,
 		.result = ret,
+		.qmp.fd = -1,
 		.term = TERM_INIT,
 		.start_deadline = now_ms() + launch->plan.start_deadline_ms,
 	};
@@ -558,7 +629,8 @@ void supervise(struct vm_launch *launch, const struct supervise_input *in,
 		s.timeout_deadline = now_ms() + timeout;
 	fcntl(launch->console, F_SETFL, O_NONBLOCK);
 	fcntl(launch->stderr_fd, F_SETFL, O_NONBLOCK);
-	if (agent_init(&s.agent, steal_fd(&launch->agent), &e) < 0)
+	if (agent_init(&s.agent, steal_fd(&launch->agent), &e) < 0 ||
+	    (launch->plan.in.start == START_RESTORE && wake(&s, &e) < 0))
 		end(&s, VM_FAILED, 125, e.text);
 	loop(&s);
 	write_last_output(&s);
@@ -569,6 +641,7 @@ void supervise(struct vm_launch *launch, const struct supervise_input *in,
 	if (s.timed_out && ret->outcome == VM_COMMAND)
 		end_by_timeout(&s);
 	agent_free(&s.agent);
+	qmp_free(&s.qmp);
 	relay_free(&s.relay);
 	console_free(&s.console);
 	strbuf_free(&s.qemu_words);

@@ -18,6 +18,7 @@ struct fake_guest {
 	int channel;
 	int console;
 	int stderr_fd; /* QEMU's */
+	int qmp;       /* QEMU's, or -1 */
 	pid_t vmrun;
 	bool tty;		      /* the run is on a terminal ... */
 	uint16_t rows, columns;	      /* ... of this size */
@@ -57,16 +58,15 @@ static inline void guest_expect_signal(struct fake_guest *g, int sig)
 	CHILD_CHECK(f.len == 4 && proto_get32(f.payload) == (uint32_t)sig);
 }
 
-/* HELLO, and all CONF up to RUN. */
-static inline void guest_greet(struct fake_guest *g)
+/* All CONF up to RUN, READY. */
+static inline void guest_take_orders(struct fake_guest *g)
 {
 	struct proto_frame f;
 
-	guest_send_u32(g, PROTO_HELLO, 0, PROTO_VERSION);
 	for (;;) {
 		CHILD_CHECK(wire_next(&g->agent, &f) == 1);
 		if (f.type == PROTO_RUN)
-			return;
+			break;
 		CHILD_CHECK(f.type == PROTO_CONF && f.len >= 2);
 		if (proto_get16(f.payload) != PROTO_KEY_TTY)
 			continue;
@@ -74,6 +74,14 @@ static inline void guest_greet(struct fake_guest *g)
 		g->rows = proto_get16(f.payload + 2);
 		g->columns = proto_get16(f.payload + 4);
 	}
+	guest_send(g, PROTO_READY, 0, NULL, 0);
+}
+
+/* As one that boots. */
+static inline void guest_greet(struct fake_guest *g)
+{
+	guest_send_u32(g, PROTO_HELLO, 0, PROTO_VERSION);
+	guest_take_orders(g);
 }
 
 static inline void guest_start(struct fake_guest *g)
@@ -151,6 +159,7 @@ static inline void guest_qemu_ended(struct fake_guest *g, int status)
 	close(g->agent.fd);
 	close(g->console);
 	close(g->stderr_fd);
+	close(g->qmp);
 	r = channel_send(g->channel, &msg, -1);
 	/* After the exit vmrun may not wait for it. */
 	CHILD_CHECK(r == 0 || r == -EPIPE);

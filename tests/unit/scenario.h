@@ -119,19 +119,23 @@ static inline int scenario_signals(void)
 	return fd;
 }
 
-static inline pid_t scenario_guest(const struct scenario *sc, struct vm_launch *launch)
+static inline pid_t scenario_guest(const struct scenario *sc, bool restored,
+				   struct vm_launch *launch)
 {
 	struct fake_guest g = { .vmrun = getpid(),
 				.number = sc->number,
 				.text = sc->text,
-				.room = { 0, PROTO_WINDOW, PROTO_WINDOW } };
+				.room = { 0, PROTO_WINDOW, PROTO_WINDOW },
+				.qmp = -1 };
 	int agent, fds[2];
 	pid_t pid;
 
-	*launch = (struct vm_launch){ .pidfd = -1, .kernels = -1 };
+	*launch = (struct vm_launch)VM_LAUNCH_INIT;
 	scenario_pair(SOCK_SEQPACKET, &launch->channel, &g.channel);
 	scenario_pair(SOCK_STREAM, &launch->agent, &agent);
 	scenario_pair(SOCK_STREAM, &launch->console, &g.console);
+	if (restored)
+		scenario_pair(SOCK_STREAM, &launch->qmp, &g.qmp);
 	CHILD_CHECK(pipe2(fds, O_CLOEXEC) == 0);
 	launch->stderr_fd = fds[0];
 	g.stderr_fd = fds[1];
@@ -148,6 +152,8 @@ static inline pid_t scenario_guest(const struct scenario *sc, struct vm_launch *
 	close(g.channel);
 	close(g.console);
 	close(g.stderr_fd);
+	if (restored)
+		close(g.qmp);
 	return pid;
 }
 
@@ -164,7 +170,7 @@ static inline void scenario_supervise(const struct scenario *sc, struct verdict 
 	s.world.spec.timeout_ms = sc->timeout_ms;
 	if (sc->set_up)
 		sc->set_up(&s);
-	guest = scenario_guest(sc, &s.launch);
+	guest = scenario_guest(sc, s.world.in.start == START_RESTORE, &s.launch);
 	CHILD_CHECK(vm_plan_make(&s.world.in, &s.launch.plan, &e) == 0);
 	if (sc->start_deadline_ms)
 		s.launch.plan.start_deadline_ms = sc->start_deadline_ms;

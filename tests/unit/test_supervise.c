@@ -86,6 +86,14 @@ static bool terminal_is_raw(void)
 	return !(t.c_lflag & (ICANON | ECHO | ISIG));
 }
 
+/* Some time after READY was sent. */
+static void wait_until_raw(void)
+{
+	for (int i = 0; i < 5000 && !terminal_is_raw(); i++)
+		usleep(1000);
+	CHILD_CHECK(terminal_is_raw());
+}
+
 static void check_terminal(const struct supervisor *s)
 {
 	(void)s;
@@ -349,6 +357,7 @@ static void is_interrupted_before_its_command(struct fake_guest *g)
 static void is_left_before_its_command(struct fake_guest *g)
 {
 	guest_greet(g);
+	wait_until_raw();
 	CHILD_CHECK(write(terminal_master, "\x03", 1) == 1);
 	guest_wait_for_the_end(g);
 }
@@ -382,7 +391,7 @@ static void uses_the_terminal(struct fake_guest *g)
 
 	guest_start(g);
 	CHILD_CHECK(g->tty && g->rows == 30 && g->columns == 100);
-	CHILD_CHECK(terminal_is_raw());
+	wait_until_raw();
 	CHILD_CHECK(ioctl(STDIN_FILENO, TIOCSWINSZ, &size) == 0);
 	guest_signal_vmrun(g, SIGWINCH);
 	guest_expect(g, PROTO_RESIZE, &f);
@@ -398,6 +407,7 @@ static void uses_the_terminal(struct fake_guest *g)
 static void is_left_by_escape(struct fake_guest *g)
 {
 	guest_start(g);
+	wait_until_raw();
 	CHILD_CHECK(write(terminal_master, "\x1d\x1d\x1d", 3) == 3);
 	guest_wait_for_the_end(g);
 }
