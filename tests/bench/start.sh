@@ -1,58 +1,89 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# timeout: 900
 # From nothing to the end of a command that does nothing, over the same root directory,
-# under emulation. Taken turn by turn, so that both ways see the same load; medians.
-#
-#  - vmrun: "vmrun BASE -- true"; its kernel is in its cache but for the first time;
-#  - by hand: what one writes without it: the distribution's bzImage and its initrd by
-#    initramfs-tools with the 9p modules added, machine "pc", the root over 9p, and
-#    init=/bin/true for a command. The panic that follows is its end: no exit status.
-. "$(dirname "$0")/../lib/e2e.sh"
+# under emulation, by an ordinary user.
+. "$(dirname "$0")/../lib/bench.sh"
 
-RUNS=5
+RUNS=9
+SLOW_RUNS=3
 
-by_hand() {
-	cd "$BASE_BENCH" || return
-	unshare --map-auto --setuid 0 --setgid 0 -- qemu-system-x86_64 -machine pc -accel tcg \
-		-m 512 -display none -no-reboot -nodefaults -serial stdio \
-		-kernel boot/vmlinuz-* -initrd boot/initrd.img-* \
-		-append "root=root rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=512000 rw \
-			console=ttyS0 panic=-1 quiet init=/bin/true" \
-		-fsdev local,id=root,path=.,security_model=passthrough,multidevs=remap \
-		-device virtio-9p-pci,fsdev=root,mount_tag=root
+podman_run() { # [OPTION...]
+	podman $runtime run --rm "$@" --rootfs "$BASE_CALLER" /bin/true
 }
 
-# milliseconds COMMAND...
-milliseconds() {
-	local start
-	start=$(date +%s%N)
-	run "$@"
-	echo $((($(date +%s%N) - start) / 1000000))
-}
+# podman's crun refuses the mixed cgroups that some hosts have.
+runtime=
+for name in /usr/sbin/runc /usr/bin/runc; do
+	[[ ! -x $name ]] || runtime="--runtime=$name"
+done
 
-median() {
-	sort -n | sed -n "$((RUNS / 2 + 1))p"
-}
-
-first=$(milliseconds vmrun "$BASE_BENCH" -- true)
-for ((i = 0; i < RUNS; i++)); do
-	milliseconds vmrun "$BASE_BENCH" -- true >>"$WORK/vmrun"
+first=$(milliseconds vmrun --no-template "$BASE_BENCH" -- true)
+making=$(milliseconds vmrun "$BASE_BENCH" -- true)
+for ((i = 0; i < SLOW_RUNS; i++)); do
+	milliseconds vmrun --no-template "$BASE_BENCH" -- true >>"$WORK/cold"
 	milliseconds by_hand >>"$WORK/hand"
-	milliseconds vmrun --dry-run "$BASE_BENCH" -- true >>"$WORK/plan"
 done
 run by_hand
 grep -q "Attempted to kill init" "$WORK/out" || fail "the command by hand does not get to its command"
-run vmrun "$BASE_BENCH" -- sh -c 'exit 42'
-expect_exit 42
 
-vmrun=$(median <"$WORK/vmrun")
+podman=
+if command -v podman >/dev/null; then
+	podman_run --network=none || fail "podman does not run"
+	podman=none
+	! podman_run >/dev/null 2>&1 || podman="none default"
+fi
+for ((i = 0; i < RUNS; i++)); do
+	milliseconds vmrun "$BASE_BENCH" -- true >>"$WORK/warm"
+	milliseconds vmrun --read-only --network=none "$BASE_BENCH" -- true >>"$WORK/warm-ro"
+	milliseconds vmrun --dry-run "$BASE_BENCH" -- true >>"$WORK/plan"
+	for network in $podman; do
+		option=--network=$network
+		[[ $network != default ]] || option=--quiet
+		milliseconds podman_run "$option" >>"$WORK/podman-$network"
+	done
+done
+run vmrun --timing=json "$BASE_BENCH" -- sh -c 'exit 42'
+expect_exit 42
+grep -q '"restored":true' "$WORK/err" || fail "what was measured were no restored guests"
+
+cold=$(median <"$WORK/cold")
 hand=$(median <"$WORK/hand")
-run vmrun --dry-run "$BASE_BENCH" -- true
+warm=$(median <"$WORK/warm")
+run vmrun --dry-run --no-template "$BASE_BENCH" -- true
 size=$(sed -n 's/.*initramfs \([0-9]*\) KiB.*/\1/p' "$WORK/out")
-printf '%-52s %6d ms\n' "vmrun, cold start (median of $RUNS)" "$vmrun" \
-	"by hand, cold start (median of $RUNS)" "$hand" \
-	"vmrun, very first start (unpacks the kernel)" "$first" \
-	"vmrun, jail, plan and initramfs (--dry-run)" "$(median <"$WORK/plan")"
-printf '%-52s %6d KiB, by hand %d KiB\n' "initramfs" "$size" \
-	"$(($(stat -c %s "$BASE_BENCH"/boot/initrd.img-*) / 1024))"
-awk -v a="$hand" -v b="$vmrun" 'BEGIN { printf "vmrun starts %.1f times as fast\n", a / b }'
+row "vmrun, from a template (median of $RUNS)" "$warm" ms
+row "the same, --read-only --network=none" "$(median <"$WORK/warm-ro")" ms
+row "vmrun, cold start (--no-template, median of $SLOW_RUNS)" "$cold" ms
+row "vmrun, first run (makes the template, starts from it)" "$making" ms
+row "vmrun, very first start (unpacks the kernel, boots)" "$first" ms
+row "by hand (median of $SLOW_RUNS)" "$hand" ms
+for network in $podman; do
+	row "podman run --rootfs, network $network (median of $RUNS)" \
+		"$(median <"$WORK/podman-$network")" ms
+done
+[[ -n $podman ]] || echo "podman is not installed"
+row "vmrun, jail and plan (--dry-run)" "$(median <"$WORK/plan")" ms
+row "initramfs; by hand $(($(stat -c %s "$BASE_BENCH"/boot/initrd.img-*) / 1024)) KiB" "$size" KiB
+row "a template is this many times as fast as a cold start" "$(ratio "$cold" "$warm")" x
+row "and as the command by hand" "$(ratio "$hand" "$warm")" x
+row "a cold start is this many times as fast as by hand" "$(ratio "$hand" "$cold")" x
+for network in $podman; do
+	row "podman's time (network $network) goes into vmrun's" \
+		"$(ratio "$warm" "$(median <"$WORK/podman-$network")")" x
+done
+
+echo
+echo "where the time goes (medians of $RUNS)"
+for ((i = 0; i < RUNS; i++)); do
+	run vmrun --timing=json "$BASE_BENCH" -- true
+	cat "$WORK/err" >>"$WORK/timing"
+done
+python3 - "$WORK/timing" <<'EOT'
+import json, statistics, sys
+runs = [json.loads(line) for line in open(sys.argv[1])]
+assert all(run["restored"] for run in runs)
+for i, phase in enumerate(runs[0]["phases"]):
+    print(f"  {phase['name']:<12} {statistics.median(run['phases'][i]['ms'] for run in runs):7.1f} ms")
+print(f"  {'total':<12} {statistics.median(run['total_ms'] for run in runs):7.1f} ms")
+EOT
