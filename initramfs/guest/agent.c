@@ -52,6 +52,7 @@
 #define GRACE_MS 5000
 #define KILL_AGAIN_MS 50
 #define STARVED_RETRY_MS 20
+#define UNMASK_AFTER_MS 100
 /* Then the output has its turn, however fast the command takes its input. */
 #define FRAMES_A_TURN 16
 
@@ -70,6 +71,7 @@ struct agent {
 	int status;	     /* of the command, from ENDING on */
 	bool children;	     /* some may be left */
 	uint64_t give_up_ms; /* ENDING: on unkillable processes */
+	uint64_t unmask_ms;  /* when to call vmgenid_unmask(); 0: it was */
 	bool more;	     /* frames may be waiting, though no event will say so */
 	struct stream_in in;
 	struct stream_out out[2]; /* stdout, stderr */
@@ -281,7 +283,17 @@ static int wait_ms(const struct agent *a)
 		return 0;
 	if (a->state == ENDING && a->children && !gave_up(a))
 		return KILL_AGAIN_MS;
-	return a->link->starved ? STARVED_RETRY_MS : -1;
+	if (a->link->starved)
+		return STARVED_RETRY_MS;
+	return a->unmask_ms ? UNMASK_AFTER_MS : -1;
+}
+
+static void unmask_in_time(struct agent *a)
+{
+	if (!a->unmask_ms || now_ms() < a->unmask_ms)
+		return;
+	vmgenid_unmask();
+	a->unmask_ms = 0;
 }
 
 static int handle_event(struct agent *a, const struct epoll_event *event)
@@ -349,6 +361,7 @@ static int agent_loop(struct agent *a)
 
 		if (n < 0 && errno != EINTR)
 			return fail_errno(a->f, errno, "cannot wait for the command's streams");
+		unmask_in_time(a);
 		for (int i = 0; i < n && r == 0; i++)
 			r = handle_event(a, &events[i]);
 		if (r == 0)
@@ -360,7 +373,12 @@ static int agent_loop(struct agent *a)
 int agent_run(struct link *l, struct command *cmd, int *ret_status, struct fail *f)
 {
 	struct agent a = {
-		.link = l, .cmd = cmd, .tty = cmd->slave >= 0, .children = true, .f = f
+		.link = l,
+		.cmd = cmd,
+		.tty = cmd->slave >= 0,
+		.children = true,
+		.unmask_ms = now_ms() + UNMASK_AFTER_MS,
+		.f = f,
 	};
 	int r = agent_init(&a);
 

@@ -48,6 +48,13 @@ int entropy_add(const void *seed, size_t len, struct fail *f);
 /** clock_set() - set the wall clock, nanoseconds since the epoch. */
 int clock_set(uint64_t ns, struct fail *f);
 
+/* vmgenid.c */
+
+/** vmgenid_prepare() - open what vmgenid_unmask() needs. */
+void vmgenid_prepare(void);
+/** vmgenid_unmask() - let the kernel know that this is another machine now. */
+void vmgenid_unmask(void);
+
 /* root.c */
 
 /**

@@ -128,6 +128,7 @@ static int boot(struct link *l)
 	etc_prepare(initramfs);
 	open_console();
 	entropy_prepare();
+	vmgenid_prepare();
 	exec_prepare(&pipes);
 	uevents = port_listen();
 	modules_load();

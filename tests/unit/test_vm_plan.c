@@ -129,20 +129,24 @@ static void kernel_command_line(void **state)
 	struct plan_world *w = *state;
 
 	plan_world_make(w);
-	assert_string_equal(w->plan.cmdline, "console=ttyS0 panic=-1 rdinit=/init no_timer_check "
-					     "init_on_alloc=0 psi=0 "
-					     "quiet loglevel=4");
+	assert_string_equal(w->plan.cmdline,
+			    "console=ttyS0 panic=-1 rdinit=/init acpi_mask_gpe=0x05 no_timer_check "
+			    "init_on_alloc=0 psi=0 "
+			    "quiet loglevel=4");
 	w->spec.verbose = true;
 	plan_world_make(w);
-	assert_string_equal(w->plan.cmdline, "console=ttyS0 panic=-1 rdinit=/init no_timer_check "
-					     "init_on_alloc=0 psi=0");
+	assert_string_equal(w->plan.cmdline,
+			    "console=ttyS0 panic=-1 rdinit=/init acpi_mask_gpe=0x05 no_timer_check "
+			    "init_on_alloc=0 psi=0");
 	w->in.accel = ACCEL_KVM;
 	plan_world_make(w);
-	assert_string_equal(w->plan.cmdline, "console=ttyS0 panic=-1 rdinit=/init");
+	assert_string_equal(w->plan.cmdline,
+			    "console=ttyS0 panic=-1 rdinit=/init acpi_mask_gpe=0x05");
 	plan_world_set(&w->spec.append, "quiet x=1,accel=kvm -monitor stdio");
 	plan_world_make(w);
-	assert_string_equal(value_of(&w->plan, "-append"), "console=ttyS0 panic=-1 rdinit=/init "
-							   "quiet x=1,accel=kvm -monitor stdio");
+	assert_string_equal(value_of(&w->plan, "-append"),
+			    "console=ttyS0 panic=-1 rdinit=/init acpi_mask_gpe=0x05 "
+			    "quiet x=1,accel=kvm -monitor stdio");
 	assert_string_equal(value_of(&w->plan, "-accel"), "kvm");
 }
 
