@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # timeout: 900
+# tun: open
 # From nothing to the end of a command that does nothing, over the same root directory,
 # under emulation, by an ordinary user.
 . "$(dirname "$0")/../lib/bench.sh"
@@ -9,13 +10,13 @@ RUNS=9
 SLOW_RUNS=3
 
 podman_run() { # [OPTION...]
-	podman $runtime run --rm "$@" --rootfs "$BASE_CALLER" /bin/true
+	podman "${runtime[@]}" run --rm "$@" --rootfs "$BASE_CALLER" /bin/true
 }
 
 # podman's crun refuses the mixed cgroups that some hosts have.
-runtime=
+runtime=()
 for name in /usr/sbin/runc /usr/bin/runc; do
-	[[ ! -x $name ]] || runtime="--runtime=$name"
+	[[ ! -x $name ]] || runtime=("--runtime=$name")
 done
 
 first=$(milliseconds vmrun --no-template "$BASE_BENCH" -- true)
