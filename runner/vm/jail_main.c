@@ -102,8 +102,9 @@ static int open_template(const struct jail_main *m, const struct channel_restore
 		r = fs_open_regular(dir, name, UINT64_MAX, &ret->state, NULL);
 	if (r == 0 && lseek(ret->state, (off_t)memory, SEEK_SET) < 0)
 		r = -errno;
+	/* Somebody cleared the cache just now: to vmrun, as a guest that does not wake up. */
 	if (r < 0)
-		return err_errno(e, -r, "cannot open template %s", name);
+		return err_msg(e, EHOSTDOWN, "cannot open template %s: %s", name, strerror(-r));
 	/* QEMU inherits the lock with the descriptor. That nobody waits for it is fine. */
 	flock(ret->ram, LOCK_SH | LOCK_NB);
 	return 0;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A full disk where the cache is costs the cache, not the run.
+# A full disk where the cache is costs the cache, not the run: no kernel fits, or no template.
 # as: root
 . "$(dirname "$0")/../lib/e2e.sh"
 
@@ -9,7 +9,22 @@ mount -t tmpfs -o size=5m cache "$WORK/cache"
 trap 'umount "$WORK/cache"' EXIT
 first=$(stat -c %u "$BASE")
 export XDG_CACHE_HOME=$WORK/cache
-run vmrun --idmap="0:$first:65536" --read-only "$BASE" -- sh -c 'exit 42'
-expect_exit 42
-expect_silent
-expect_eq "files left in the cache" "$(find "$WORK/cache" -type f)" ""
+
+full_run() {
+	run vmrun --idmap="0:$first:65536" --read-only "$BASE" -- sh -c 'exit 42'
+	expect_exit 42
+	expect_eq "lines of warning" "$(wc -l <"$WORK/err")" 1
+	expect_err "no template was made"
+}
+
+full_run
+expect_eq "files left in the cache" "$(find "$WORK/cache" -type f ! -name lock)" ""
+
+# Room for the kernel and for half a template.
+mount -o remount,size=100m "$WORK/cache"
+full_run
+expect_err "No space left on device"
+kernel=$(find "$WORK/cache" -type f ! -name lock)
+[[ $kernel == *.vmlinux && $kernel != *$'\n'* ]] || fail "in the cache is not the kernel alone: $kernel"
+used=$(($(df --output=used -k "$WORK/cache" | tail -n 1) - $(du -k "$kernel" | cut -f 1)))
+[[ $used -lt 1000 ]] || fail "something without a name takes $used KiB"
