@@ -20,18 +20,23 @@ static void cleanup_cap(cap_t *caps)
 	cap_free(*caps);
 }
 
-static bool is_kept(cap_value_t cap)
+/* The same for PID 1, while it still has to take its own and its child's away. */
+static const cap_value_t confined[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,
+					CAP_SETPCAP };
+
+static bool is_in(const cap_value_t *list, size_t n, cap_value_t cap)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		if (kept[i] == cap)
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == cap)
 			return true;
 	return false;
 }
 
-static int drop_bounding(bool keep, struct err *e)
+/* All but those of @list. */
+static int drop_bounding(const cap_value_t *list, size_t n, struct err *e)
 {
 	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
-		if (!(keep && is_kept(cap)) && cap_drop_bound(cap) < 0)
+		if (!is_in(list, n, cap) && cap_drop_bound(cap) < 0)
 			return err_errno(e, errno, "cannot drop capability %d", cap);
 	return 0;
 }
@@ -69,12 +74,22 @@ static int no_new_privs(struct err *e)
 	return 0;
 }
 
+int caps_confine(struct jail *jail, struct err *e)
+{
+	int r = drop_bounding(confined, ARRAY_SIZE(confined), e);
+
+	(void)jail;
+	if (r == 0)
+		r = set_caps(confined, ARRAY_SIZE(confined), e);
+	return r == 0 ? no_new_privs(e) : r;
+}
+
 int caps_keep_for_9p(struct jail *jail, struct err *e)
 {
 	int r;
 
 	(void)jail;
-	r = drop_bounding(true, e);
+	r = drop_bounding(kept, ARRAY_SIZE(kept), e);
 	if (r < 0)
 		return r;
 	r = lock_securebits(e);
@@ -91,7 +106,7 @@ int caps_keep_for_9p(struct jail *jail, struct err *e)
 
 int caps_drop_all(struct err *e)
 {
-	int r = drop_bounding(false, e);
+	int r = drop_bounding(NULL, 0, e);
 
 	if (r < 0)
 		return r;

@@ -28,8 +28,12 @@
  * anything by a path that the base decides. After it the host's file system
  * cannot be named any more.
  *
+ * Its last stage takes away the right to mount: mounts are read-only by a flag that
+ * who may mount could clear.
+ *
  * Between CONFINE and EXEC the caller of this room reads the base: whatever a
- * kernel or a list of modules does to the code that reads it, it does in here.
+ * kernel or a list of modules does to the code that reads it, it does in here, with
+ * the capabilities that QEMU has and SETPCAP.
  *
  * EXEC, in the child that becomes QEMU. Each step takes something away that the
  * steps before needed: limits, capabilities, descriptors. Nothing may come after
@@ -156,6 +160,7 @@ static const struct stage stages[] = {
 	{ PHASE_CONFINE, "no namespaces", stage_no_namespaces },
 	{ PHASE_CONFINE, "pivot", mounts_pivot },
 	{ PHASE_CONFINE, "seal", mounts_seal_root },
+	{ PHASE_CONFINE, "capabilities", caps_confine },
 
 	{ PHASE_EXEC, "limits", stage_limits },
 	{ PHASE_EXEC, "capabilities", caps_keep_for_9p },
@@ -333,7 +338,7 @@ static bool is_kept(int fd, const int *keep, unsigned int n)
 	return false;
 }
 
-static int close_others(const int *keep, unsigned int n, struct err *e)
+int jail_close_others(const int *keep, unsigned int n, struct err *e)
 {
 	int highest = STDERR_FILENO;
 
@@ -372,7 +377,7 @@ int jail_exec(struct jail *jail, char *const argv[], bool preload, const int *fd
 	do
 		n = read(err_read, &said, sizeof(said));
 	while (n < 0 && errno == EINTR);
-	r = close_others(keep, n_keep, e);
+	r = jail_close_others(keep, n_keep, e);
 	if (r < 0)
 		return r;
 	if (n == sizeof(said)) {

@@ -39,6 +39,12 @@ struct jail {
 	unsigned int n_binds;
 };
 
+/**
+ * jail_close_others() - close all descriptors above 2 but those of @keep.
+ * @keep: -1 stands for none.
+ */
+int jail_close_others(const int *keep, unsigned int n, struct err *e);
+
 void jail_init(struct jail *jail);
 void jail_free(struct jail *jail);
 

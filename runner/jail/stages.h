@@ -27,6 +27,12 @@ int mounts_clone(int fd, bool read_only);
 /* caps.c */
 
 /**
+ * caps_confine() - what PID 1 keeps once the jail is closed: what QEMU is to have, so
+ * that it can read the base, and SETPCAP, to give even that up later.
+ */
+int caps_confine(struct jail *jail, struct err *e);
+
+/**
  * caps_keep_for_9p() - keep CHOWN, DAC_OVERRIDE, FOWNER and FSETID in every set
  * and across exec, lose all others for good, and set no_new_privs.
  */

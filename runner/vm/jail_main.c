@@ -189,7 +189,7 @@ static int start_run(struct jail_main *m, int signals, pid_t *ret_qemu, struct e
 	int lock = -1, r;
 
 	r = jail_attach(&m->jail, e);
-	if (r == 0 && !m->in->dry_run)
+	if (r == 0 && !m->in->dry_run && !m->in->unlocked)
 		r = lock_base(m, &lock, e);
 	if (r == 0)
 		r = jail_confine(&m->jail, e);
@@ -258,20 +258,35 @@ static int wait_qemu(const struct jail_main *m, int signals, pid_t qemu)
 }
 
 /*
- * What a fork inherits and PID 1 must not keep: the other ends of its sockets,
- * or it would never see vmrun's end on them, and what the user gave to vmrun.
+ * What a fork inherits and PID 1 must not keep: the other ends of its sockets, or it
+ * would never see vmrun's end on them; directories on mounts of the host's; and
+ * whatever else was open in the caller's shell.
  */
-static void let_go(const struct jail_main *m)
+static int let_go(const struct jail_main *m, struct err *e)
 {
-	const int ours[] = { m->parent->channel,   m->parent->agent,	 m->parent->console,
-			     m->parent->qmp,	   m->parent->stderr_fd, m->parent->kernels,
-			     m->parent->templates, m->in->base->fd,	 m->in->signal_fd };
-	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int keep[9 + 2 * JAIL_BINDS_MAX] = {
+		m->channel,
+		m->agent,
+		m->console,
+		m->qmp,
+		m->stderr_fd,
+		m->kernel_fd,
+		m->modules_fd,
+		m->making ? m->making->initrd_fd : -1,
+		m->making ? m->making->ram_fd : -1,
+	};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	unsigned int n = 9;
 
-	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
-		close(ours[i]);
-	for (int fd = 0; null >= 0 && fd < 3; fd++)
+	for (unsigned int i = 0; i < m->jail.n_binds; i++) {
+		keep[n++] = m->jail.binds[i].source_fd;
+		keep[n++] = m->jail.binds[i].tree_fd;
+	}
+	if (null < 0)
+		return err_errno(e, errno, "cannot open /dev/null");
+	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
+	return jail_close_others(keep, n, e);
 }
 
 void jail_main(void *arg)
@@ -282,14 +297,15 @@ void jail_main(void *arg)
 	pid_t qemu = -1;
 	int signals, r;
 
-	let_go(m);
+	r = let_go(m, &msg.err);
 	/* vmrun's signals stay blocked: they are its own to act upon. */
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, NULL);
 	signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
-	r = m->making ? start_making(m, signals, &qemu, &msg.err) :
-			start_run(m, signals, &qemu, &msg.err);
+	if (r == 0)
+		r = m->making ? start_making(m, signals, &qemu, &msg.err) :
+				start_run(m, signals, &qemu, &msg.err);
 	if (r < 0) {
 		msg.kind = CHANNEL_ERROR;
 		channel_send(m->channel, &msg, -1);

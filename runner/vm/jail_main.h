@@ -9,7 +9,7 @@
 struct jail_main {
 	const struct launch_input *in;
 	const struct launch_making *making; /* or NULL: this is a run */
-	const struct vm_launch *parent;	    /* vmrun's descriptors, to be closed in PID 1 */
+	const struct vm_launch *parent;	    /* vmrun's side: not for PID 1 */
 	struct jail jail;
 	int channel; /* to vmrun; its end ends the jail */
 	int agent;   /* QEMU's ends */
