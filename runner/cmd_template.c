@@ -198,11 +198,12 @@ static int prune(const struct call *call)
 	if (store.fd >= 0)
 		r = template_store_prune(store.fd, call->flag ? 0 : spec.template_budget,
 					 spec.template_max_age_ms / 1000, NULL, &removed, &freed);
-	if (r < 0) {
-		err_errno(&e, -r, "cannot remove templates");
-		return cmd_fail(&e);
-	}
-	return print_removed(removed, freed);
+	if ((r == 0 || removed) && print_removed(removed, freed))
+		return EXIT_VMRUN;
+	if (r == 0)
+		return 0;
+	err_errno(&e, -r, "cannot remove every template that is to go");
+	return cmd_fail(&e);
 }
 
 /* What would make no template. */

@@ -44,6 +44,8 @@ static void check_report(struct base_report *report)
 
 	report->kernel_version[sizeof(report->kernel_version) - 1] = '\0';
 	report->kernel_path[sizeof(report->kernel_path) - 1] = '\0';
+	text_sanitize(report->kernel_version);
+	text_sanitize(report->kernel_path);
 	/* Any byte may have come, and a bool has but two values. */
 	memcpy(&pvh, &report->pvh, sizeof(pvh));
 	report->pvh = pvh != 0;

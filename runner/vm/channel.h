@@ -16,9 +16,9 @@
  *
  * A jail that makes a template knows what it boots, and begins with RUNNING.
  *
- * IDENT is sent before anything of the base but names and lists was read, and the
- * kernel's digest before the image is parsed: an image that takes over its parser
- * has still to be cached under its own name.
+ * IDENT is sent before anything of the base but names and lists was read (of a kernel
+ * given by -k, its header), and the kernel's digest before the image is parsed: an
+ * image that takes over its parser has still to be cached under its own name.
  */
 #ifndef VMRUN_VM_CHANNEL_H
 #define VMRUN_VM_CHANNEL_H

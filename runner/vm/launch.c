@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -57,6 +58,29 @@ static int bind_caches(struct jail_main *m, struct err *e)
 		r = jail_add_bind(&m->jail, m->parent->templates, "", true, e);
 	}
 	return r;
+}
+
+static int identify(int fd, bool whole, struct file_id *ret, struct err *e)
+{
+	struct stat st;
+
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, errno, "cannot stat what the guest boots from");
+	fs_file_id(&st, ret);
+	if (!whole)
+		*ret = (struct file_id){ .dev = ret->dev, .ino = ret->ino };
+	return 0;
+}
+
+static int identify_inputs(const struct jail_main *m, struct launch_origin *ret, struct err *e)
+{
+	int r = identify(m->in->base->fd, false, &ret->base, e);
+
+	if (r == 0)
+		r = identify(m->kernel_fd, true, &ret->kernel, e);
+	return r == 0 ? identify(m->modules_fd, false, &ret->modules, e) : r;
 }
 
 /* Everything that is opened on the caller's own rights, before the jail. */
@@ -114,6 +138,19 @@ static int make_channels(struct vm_launch *launch, struct jail_main *m, struct e
 	return 0;
 }
 
+int launch_time_left(const struct launch_input *in, int *ret_ms, struct err *e)
+{
+	uint64_t now = timing_now() / 1000000;
+	uint64_t left = in->deadline_ms > now ? in->deadline_ms - now : 0;
+
+	if (in->deadline_ms && !left)
+		return err_msg(e, ETIME, "the command did not end within %g s (--timeout)",
+			       (double)in->spec->timeout_ms / 1000);
+	if (ret_ms)
+		*ret_ms = !in->deadline_ms ? -1 : left > INT_MAX ? INT_MAX : (int)left;
+	return 0;
+}
+
 /*
  * The next message of the jail, unless a signal comes first.
  * @ret_fd: NULL, or a descriptor that is to be had again: it is closed first.
@@ -124,10 +161,13 @@ static int wait_message(const struct launch_input *in, struct vm_launch *launch,
 	struct pollfd fds[] = { { .fd = launch->channel, .events = POLLIN },
 				{ .fd = in->signal_fd, .events = POLLIN } };
 	struct signalfd_siginfo info;
-	int r;
+	int ms, r;
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		r = launch_time_left(in, &ms, e);
+		if (r < 0)
+			return r;
+		if (poll(fds, 2, ms) < 0 && errno != EINTR)
 			return err_errno(e, errno, "cannot wait for the jail");
 		if (fds[1].revents & POLLIN && read(in->signal_fd, &info, sizeof(info)) > 0 &&
 		    info.ssi_signo != SIGWINCH) {
@@ -198,23 +238,28 @@ int vm_launch_boot(const struct launch_input *in, struct vm_launch *launch, int 
 	_cleanup_close_ int making_fd = -1;
 	_cleanup_close_ int initrd = -1;
 	struct channel_msg msg;
+	bool asked = false;
 	int r = say_kind(launch, CHANNEL_BOOT, e);
 
 	while (r == 0) {
 		r = wait_message(in, launch, &msg, &initrd, e);
 		if (r < 0)
 			break;
-		if (msg.kind == CHANNEL_REPORT && initrd >= 0) {
+		if (msg.kind == CHANNEL_REPORT && initrd >= 0 && asked) {
+			/* Said before it read what may have made it say something else. */
+			memcpy(msg.report.kernel_digest, launch->report.kernel_digest,
+			       sizeof(msg.report.kernel_digest));
 			launch->report = msg.report;
 			*ret_initrd_fd = steal_fd(&initrd);
 			return 0;
 		}
-		if (msg.kind == CHANNEL_KERNEL && making_fd < 0)
+		if (msg.kind == CHANNEL_KERNEL && !asked)
 			r = serve_kernel(launch, &msg, &making_fd, e);
 		else if (msg.kind == CHANNEL_MADE && making_fd >= 0)
 			r = serve_made(launch, making_fd, e);
 		else if (msg.kind != CHANNEL_UNMADE)
 			r = nonsense(&msg, e);
+		asked |= msg.kind == CHANNEL_KERNEL;
 	}
 	return r;
 }
@@ -325,6 +370,8 @@ int vm_launch_begin(const struct launch_input *in, struct vm_launch *ret, struct
 	}
 	r = open_inputs(&m, e);
 	if (r == 0)
+		r = identify_inputs(&m, &ret->origin, e);
+	if (r == 0)
 		r = spawn(&m, ret, e);
 	jail_main_free(&m);
 	return r == 0 ? wait_ident(in, ret, e) : r;
@@ -369,5 +416,6 @@ void vm_launch_free(struct vm_launch *launch)
 	cleanup_close(&launch->kernels);
 	cleanup_close(&launch->templates);
 	cleanup_close(&launch->template_fd);
+	strbuf_free(&launch->last_words);
 	vm_plan_free(&launch->plan);
 }

@@ -21,9 +21,18 @@ struct launch_input {
 	const struct idmap_choice *idmap;
 	enum accel accel;
 	int signal_fd; /* a signal here ends the start */
-	bool dry_run;  /* nothing is run: the base is not locked */
+	bool dry_run;  /* nothing is run or changed: the base is not locked */
+	bool unlocked; /* nor is it where only a template of it is wanted */
 	bool use_templates;
+	uint64_t deadline_ms; /* --timeout: CLOCK_MONOTONIC milliseconds; 0: none */
 	struct timing timing; /* up to TIMING_HOST */
+};
+
+/* Where a jail looks for what it boots: by our own descriptors, not by its word. */
+struct launch_origin {
+	struct file_id base;	/* .dev and .ino only: the base is being lived in */
+	struct file_id kernel;	/* -k */
+	struct file_id modules; /* --modules, .dev and .ino only */
 };
 
 /* A jail, with QEMU in it once it was let run. */
@@ -38,10 +47,12 @@ struct vm_launch {
 	int templates;		    /* the cache of templates; -1: none are used */
 	int template_fd;	    /* of the one that it wakes up from: holds its lock */
 	struct channel_ident ident; /* what the jail would boot */
+	struct launch_origin origin;
 	struct base_report report;
-	struct vm_plan plan; /* refers to .report: the struct must not be copied */
-	uint8_t key[32];     /* of the template that it wakes up from, if it does */
-	int signal;	     /* the signal that ended the start, else 0 */
+	struct vm_plan plan;	  /* refers to .report: the struct must not be copied */
+	uint8_t key[32];	  /* of the template that it wakes up from, if it does */
+	int signal;		  /* the signal that ended the start, else 0 */
+	struct strbuf last_words; /* on the console, of a guest that was to become a template */
 	struct timing timing;
 };
 
@@ -57,6 +68,14 @@ struct launch_making {
 	int initrd_fd;
 	int ram_fd; /* gets the guest's memory; of the size that it has */
 };
+
+/**
+ * launch_time_left() - whether --timeout leaves any.
+ * @ret_ms: until then, for poll(2); -1: for ever. May be NULL.
+ *
+ * Return: 0, or -ETIME with what to tell the user.
+ */
+int launch_time_left(const struct launch_input *in, int *ret_ms, struct err *e);
 
 /**
  * vm_launch_begin() - start a jail that finds out what it would boot.

@@ -7,11 +7,14 @@
  * its key: a hash over everything that shapes a guest until it waits for its orders.
  *
  *  1. The jail says what it would boot: a stamp, made of the identities of kernel and
- *     modules without reading them. A stamp seen before leads to a key; if there is a
- *     template with that key, the guest wakes up from it, and nothing else is read.
- *  2. Otherwise kernel and initramfs are made ready in the jail, and hashed: by us,
- *     for the jail has parsed what the base holds by then and may say anything. That
- *     gives the key. Another base with the same kernel may have left its template.
+ *     modules without reading them. Together with the base's own identity, which we
+ *     know ourselves, so that no base can speak for another, a stamp seen before leads
+ *     to a key; if there is a template with that key, the guest wakes up from it, and
+ *     nothing else is read.
+ *  2. Otherwise kernel and initramfs are made ready in the jail. The kernel's digest is
+ *     what the jail said before it parsed it; the initramfs is hashed by us, for the
+ *     jail has parsed what the base holds by then and may say anything. That gives the
+ *     key. Another base with the same kernel may have left its template.
  *  3. If there is none, one is made now, by one run at a time, and this run wakes up
  *     from it like all later ones: it does not boot twice.
  *  4. If that cannot be done (no cache, a full disk, a kernel that QEMU does not
@@ -57,9 +60,11 @@ struct start {
 /* What is hashed into a key: by stamp or by content, never the same bytes. */
 static void key_by_stamp(const struct start *s, uint8_t ret[32])
 {
-	uint8_t what[1 + 32] = { 's' };
+	const struct launch_origin *origin = &s->launch->origin;
+	uint8_t what[1 + 32 + sizeof(*origin)] = { 's' };
 
 	memcpy(what + 1, s->launch->ident.stamp, 32);
+	memcpy(what + 33, origin, sizeof(*origin));
 	plan_template_key(&s->launch->plan, what, sizeof(what), ret);
 }
 
@@ -96,11 +101,14 @@ static int hash_initrd(int fd, uint8_t ret[32], struct err *e)
 /* Return: 0 if there is a good template with this key; then it stays until we end. */
 static int look_up(struct start *s, const uint8_t key[32])
 {
+	uint64_t max_age_s = s->in->spec->template_max_age_ms / 1000;
 	struct err e;
-	int r = template_store_find(s->launch->templates, key,
-				    s->in->spec->template_max_age_ms / 1000, &s->info,
-				    &s->launch->template_fd, &e);
+	int r;
 
+	if (s->in->dry_run)
+		return template_store_look(s->launch->templates, key, max_age_s, &s->info);
+	r = template_store_find(s->launch->templates, key, max_age_s, &s->info,
+				&s->launch->template_fd, &e);
 	if (r == -EBADMSG)
 		s->say->warn(e.text);
 	if (r < 0)
@@ -142,7 +150,8 @@ static void note_making(const struct start *s)
 }
 
 /* One of several first runs makes it; the others wait, and find it. */
-static int make(struct start *s, const uint8_t key[32], int initrd_fd, struct err *e)
+static int make(struct start *s, const uint8_t key[32], int initrd_fd, bool *ret_made,
+		struct err *e)
 {
 	uint64_t deadline = timing_now() / 1000000 + s->launch->plan.start_deadline_ms;
 	struct make_input input = {
@@ -158,7 +167,9 @@ static int make(struct start *s, const uint8_t key[32], int initrd_fd, struct er
 	while ((r = template_store_lock(s->launch->templates, key, &lock)) == -EWOULDBLOCK) {
 		if (timing_now() / 1000000 > deadline)
 			return err_msg(e, EBUSY, "another vmrun does not come to an end with it");
-		r = wait_for_signal(s, LOCK_RETRY_MS, e);
+		r = launch_time_left(s->in, NULL, e);
+		if (r == 0)
+			r = wait_for_signal(s, LOCK_RETRY_MS, e);
 		if (r < 0)
 			return r;
 	}
@@ -167,9 +178,10 @@ static int make(struct start *s, const uint8_t key[32], int initrd_fd, struct er
 	if (look_up(s, key) == 0)
 		return 0;
 	note_making(s);
-	r = template_make(&input, &s->info, &s->launch->signal, e);
+	r = template_make(&input, &s->info, &s->launch->signal, &s->launch->last_words, e);
 	if (r == 0 && look_up(s, key) < 0)
 		return err_msg(e, ENOENT, "it was removed at once");
+	*ret_made = r == 0;
 	return r;
 }
 
@@ -179,7 +191,8 @@ static int make(struct start *s, const uint8_t key[32], int initrd_fd, struct er
  */
 static bool leads_nowhere(const struct start *s, int r)
 {
-	return r == -EINTR || r == -ETIMEDOUT || (r == -EHOSTDOWN && s->in->accel == ACCEL_KVM);
+	return r == -EINTR || r == -ETIMEDOUT || r == -ETIME ||
+	       (r == -EHOSTDOWN && s->in->accel == ACCEL_KVM);
 }
 
 /* Return: 0: there is a template now; 1: this guest boots; -errno: it need not try. */
@@ -200,10 +213,8 @@ static int by_content(struct start *s, int initrd_fd, bool *ret_made, struct err
 	r = look_up(s, key);
 	if (r < 0 && s->in->dry_run)
 		return 1;
-	if (r < 0) {
-		r = make(s, key, initrd_fd, e);
-		*ret_made = r == 0;
-	}
+	if (r < 0)
+		r = make(s, key, initrd_fd, ret_made, e);
 	if (r < 0)
 		return leads_nowhere(s, r) ? r : 1;
 	if (s->stable)
@@ -229,6 +240,10 @@ static int find_template(struct start *s, bool *ret_made, struct err *e)
 
 	*ret_made = false;
 	if (launch->templates < 0) {
+		if (s->in->use_templates)
+			s->say->note("there is no cache that templates could be kept in "
+				     "(XDG_CACHE_HOME, "
+				     "HOME); the guest boots");
 		r = vm_launch_boot(s->in, launch, &initrd, e);
 		if (r == 0)
 			err_msg(e, ENOENT, "there is no directory for a cache");

@@ -17,7 +17,7 @@ struct start_say {
  * vm_start() - start the guest; with in->dry_run, only decide how.
  *
  * Return: 0 with .plan made and, unless dry_run, QEMU running; -EINTR with .signal
- * set; -EHOSTDOWN, -ETIMEDOUT: the guest that was to become a template died or gave
+ * set; -ETIME: --timeout passed; -EHOSTDOWN, -ETIMEDOUT: the guest that was to become a template died or gave
  * no sign of life, as this one would; other -errno. Whatever it returns,
  * vm_launch_free() @ret.
  */

@@ -620,13 +620,11 @@ void supervise(struct vm_launch *launch, const struct supervise_input *in, struc
 		.qmp.fd = -1,
 		.term = TERM_INIT,
 		.start_deadline = now_ms() + launch->plan.start_deadline_ms,
+		.timeout_deadline = in->timeout_ms,
 	};
-	uint64_t timeout = launch->plan.in.spec->timeout_ms;
 	struct err e;
 
 	*ret = (struct vm_result){ 0 };
-	if (timeout)
-		s.timeout_deadline = now_ms() + timeout;
 	fcntl(launch->console, F_SETFL, O_NONBLOCK);
 	fcntl(launch->stderr_fd, F_SETFL, O_NONBLOCK);
 	if (agent_init(&s.agent, steal_fd(&launch->agent), &e) < 0 ||

@@ -30,7 +30,8 @@ void vm_result_free(struct vm_result *result);
 
 struct supervise_input {
 	int signal_fd;
-	bool tty;			/* run on a pty, vmrun's terminal raw */
+	uint64_t timeout_ms; /* when --timeout passes: CLOCK_MONOTONIC milliseconds; 0: never */
+	bool tty;	     /* run on a pty, vmrun's terminal raw */
 	void (*warn)(const char *text); /* for what must be said at once */
 };
 

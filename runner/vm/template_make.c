@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,8 +36,11 @@
 #include "runner/vm/template_store.h"
 
 #define QEMU_WORDS_MAX 4096
+#define LAST_LINES 20
+#define ROOM_MIN ((uint64_t)64 << 20)
 
 struct maker {
+	const struct launch_input *in;
 	struct vm_launch launch;
 	struct agent agent;
 	struct qmp qmp;
@@ -161,11 +165,21 @@ static int watch(struct maker *m, struct err *e)
 			{ .fd = m->launch.channel, .events = POLLIN },
 		};
 		uint64_t now = timing_now() / 1000000;
+		int ms;
 
+		r = launch_time_left(m->in, &ms, e);
+		if (r < 0)
+			return r;
 		if (now >= deadline)
-			return err_msg(e, ETIMEDOUT, "the guest gave no sign of life within %llu s",
-				       (unsigned long long)limit / 1000);
-		if (poll(fds, ARRAY_SIZE(fds), (int)(deadline - now)) < 0 && errno != EINTR)
+			return err_msg(e, ETIMEDOUT,
+				       "the guest gave no sign of life within %llu s%s",
+				       (unsigned long long)limit / 1000,
+				       m->in->accel == ACCEL_TCG ?
+					       "; is the host overloaded?" :
+					       " under KVM; --accel=tcg may do");
+		if (ms < 0 || (uint64_t)ms > deadline - now)
+			ms = (int)(deadline - now);
+		if (poll(fds, ARRAY_SIZE(fds), ms) < 0 && errno != EINTR)
 			return err_errno(e, errno, "cannot wait for the guest");
 		r = handle(m, fds, e);
 	}
@@ -191,7 +205,7 @@ static int boot_and_save(const struct make_input *make, int ram_fd, struct maker
 	return r == 0 ? watch(m, e) : r;
 }
 
-static int publish(const struct make_input *make, int ram_fd, const struct maker *m,
+static int publish(const struct make_input *make, int fd, int ram_fd, const struct maker *m,
 		   struct template_info *ret, struct err *e)
 {
 	const struct plan_input *plan = &m->launch.plan.in;
@@ -202,16 +216,12 @@ static int publish(const struct make_input *make, int ram_fd, const struct maker
 		.cpus = m->launch.plan.cpus,
 		.accel = plan->accel,
 	};
-	_cleanup_close_ int fd = -1;
 	int r;
 
 	memcpy(info.key, make->key, sizeof(info.key));
 	memcpy(info.qemu_version, m->qmp.version, sizeof(info.qemu_version));
 	snprintf(info.kernel_version, sizeof(info.kernel_version), "%s",
 		 make->report->kernel_version);
-	r = template_store_begin(make->store_fd, &fd);
-	if (r < 0)
-		return err_errno(e, -r, "cannot make a file for it");
 	r = template_file_write(fd, ram_fd, m->state_fd, &info, e);
 	if (r < 0)
 		return r;
@@ -221,6 +231,29 @@ static int publish(const struct make_input *make, int ram_fd, const struct maker
 	(void)!template_store_prune(make->store_fd, spec->template_budget,
 				    spec->template_max_age_ms / 1000, make->key, NULL, NULL);
 	*ret = info;
+	return 0;
+}
+
+/*
+ * Before a guest is booted for it: a place to put it, with room for what a guest has
+ * touched by its HELLO. With Debian's kernel that is 60 MiB, and 1/64 of the memory for
+ * the kernel's book-keeping of it.
+ */
+static int open_place(const struct make_input *make, int *ret_fd, struct err *e)
+{
+	uint64_t need = make->in->spec->memory / 64 + ROOM_MIN, room;
+	struct statvfs fs;
+	int r = template_store_begin(make->store_fd, ret_fd);
+
+	if (r < 0)
+		return err_errno(e, -r, "cannot make a file for it");
+	if (fstatvfs(*ret_fd, &fs) < 0)
+		return err_errno(e, errno, "cannot look at the disk of the cache");
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (room < need)
+		return err_msg(e, ENOSPC,
+			       "%llu MiB are free on the disk of the cache, and it takes %llu",
+			       (unsigned long long)room >> 20, (unsigned long long)need >> 20);
 	return 0;
 }
 
@@ -236,19 +269,22 @@ static int memory_file(const char *name, uint64_t size, int *ret_fd, struct err 
 }
 
 int template_make(const struct make_input *make, struct template_info *ret, int *ret_signal,
-		  struct err *e)
+		  struct strbuf *last_words, struct err *e)
 {
 	struct maker m = {
 		.launch = VM_LAUNCH_INIT,
 		.agent.fd = -1,
 		.qmp.fd = -1,
+		.in = make->in,
 		.signal_fd = make->in->signal_fd,
 		.state_fd = -1,
 	};
 	_cleanup_close_ int ram_fd = -1;
-	int r;
+	_cleanup_close_ int fd = -1;
+	int r = open_place(make, &fd, e);
 
-	r = memory_file("vmrun-memory", make->in->spec->memory, &ram_fd, e);
+	if (r == 0)
+		r = memory_file("vmrun-memory", make->in->spec->memory, &ram_fd, e);
 	if (r == 0)
 		r = memory_file("vmrun-state", 0, &m.state_fd, e);
 	if (r == 0) {
@@ -256,9 +292,11 @@ int template_make(const struct make_input *make, struct template_info *ret, int 
 		vm_launch_kill(&m.launch);
 	}
 	if (r == 0)
-		r = publish(make, ram_fd, &m, ret, e);
+		r = publish(make, fd, ram_fd, &m, ret, e);
 	if (r == -EINTR)
 		*ret_signal = m.signal;
+	if (r == -EHOSTDOWN || r == -ETIMEDOUT)
+		console_tail(&m.console, LAST_LINES, last_words);
 	agent_free(&m.agent);
 	qmp_free(&m.qmp);
 	console_free(&m.console);

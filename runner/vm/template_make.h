@@ -16,11 +16,12 @@ struct make_input {
 /**
  * template_make() - boot a guest, save it, publish it as the template with this key.
  * @ret_signal: the signal that ended it, with -EINTR.
+ * @last_words: gets the console's last lines where they may say more than @e.
  *
  * Return: 0; -EHOSTDOWN: the guest died, and @e says what of; -ETIMEDOUT: it gave no
  * sign of life; -EINTR; other -errno.
  */
 int template_make(const struct make_input *make, struct template_info *ret, int *ret_signal,
-		  struct err *e);
+		  struct strbuf *last_words, struct err *e);
 
 #endif

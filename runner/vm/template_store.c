@@ -133,14 +133,17 @@ int template_store_open(const char *cache_dir, int *ret_fd)
 	return 0;
 }
 
-/* Return: 0; -EBADMSG for what cannot be opened because it is no file; other -errno. */
+/*
+ * What publish() made anybody can read. Return: 0; -EBADMSG for what cannot be opened,
+ * as it is no file or nobody may read it; other -errno.
+ */
 static int open_entry(int store_fd, const char *name, int *ret_fd)
 {
 	/* A FIFO would block. */
 	int fd = openat(store_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno == ELOOP || errno == ENXIO ? -EBADMSG : -errno;
+		return errno == ELOOP || errno == ENXIO || errno == EACCES ? -EBADMSG : -errno;
 	*ret_fd = fd;
 	return 0;
 }
@@ -166,7 +169,7 @@ static int remove_name(int store_fd, const char *name)
 	_cleanup_close_ int fd = -1;
 	int r = open_entry(store_fd, name, &fd);
 
-	/* Nobody runs from a symbolic link. */
+	/* Nobody runs from a symbolic link, or from what nobody can open. */
 	if (r == -EBADMSG)
 		return unlinkat(store_fd, name, 0) < 0 ? -errno : 0;
 	return r < 0 ? r : remove_opened(store_fd, name, fd);
@@ -253,7 +256,7 @@ int template_store_find(int store_fd, const uint8_t key[32], uint64_t max_age_s,
 		r = check_found(store_fd, name, fd, key, max_age_s, ret, e);
 	} else if (r == -EBADMSG) {
 		remove_name(store_fd, name);
-		err_msg(e, EBADMSG, "it is not a regular file");
+		err_msg(e, EBADMSG, "it is not a regular file that can be read");
 	} else {
 		err_errno(e, r == -EAGAIN ? ENOENT : -r, "cannot open it");
 	}
@@ -261,6 +264,27 @@ int template_store_find(int store_fd, const uint8_t key[32], uint64_t max_age_s,
 	if (r < 0)
 		return err_prefix(e, "template %.12s", name);
 	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+int template_store_look(int store_fd, const uint8_t key[32], uint64_t max_age_s,
+			struct template_info *ret)
+{
+	char name[TEMPLATE_NAME_SIZE];
+	_cleanup_close_ int fd = -1;
+	struct template_info info;
+	struct err ignored;
+	int r;
+
+	template_store_name(key, name);
+	r = open_entry(store_fd, name, &fd);
+	if (r == 0)
+		r = template_file_check(fd, key, &info, &ignored);
+	if (r == -EBADMSG || (r == 0 && too_old(&info, max_age_s)))
+		return -ENOENT;
+	if (r < 0)
+		return r;
+	*ret = info;
 	return 0;
 }
 
@@ -552,17 +576,13 @@ int template_store_prune(int store_fd, uint64_t budget, uint64_t max_age_s, cons
 	size_t n = 0;
 	int r = template_store_list(store_fd, &entries, &n, &ignored);
 
-	if (r < 0)
-		return r;
-	prune_templates(&p, entries, n, budget, max_age_s, keep);
-	r = prune_rest(&p);
-	if (r == 0)
-		r = p.error;
-	if (r < 0)
-		return r;
+	if (r == 0) {
+		prune_templates(&p, entries, n, budget, max_age_s, keep);
+		r = prune_rest(&p);
+	}
 	if (ret_removed)
 		*ret_removed = p.removed;
 	if (ret_freed)
 		*ret_freed = p.freed;
-	return 0;
+	return p.error ? p.error : r;
 }

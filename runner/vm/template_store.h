@@ -62,6 +62,15 @@ void template_store_name(const uint8_t key[32], char ret[TEMPLATE_NAME_SIZE]);
 int template_store_find(int store_fd, const uint8_t key[32], uint64_t max_age_s,
 			struct template_info *ret, int *ret_fd, struct err *e);
 
+/**
+ * template_store_look() - as template_store_find(), but changes nothing: no use is
+ * noted, nothing removed, nothing locked: for a dry run.
+ *
+ * Return: 0; -ENOENT: there is none, or it is too old or no good; other -errno.
+ */
+int template_store_look(int store_fd, const uint8_t key[32], uint64_t max_age_s,
+			struct template_info *ret);
+
 /** template_store_stamp_find() - the key that was noted for a stamp. Return: 0 or -ENOENT. */
 int template_store_stamp_find(int store_fd, const uint8_t stamp[32], uint8_t ret_key[32]);
 
@@ -104,9 +113,10 @@ int template_store_list(int store_fd, struct template_entry **ret, size_t *ret_n
  * (0: no limit), then the least recently used until the rest takes at most @budget
  * bytes of disk; and stamps that lead nowhere.
  * @keep: the key of one that stays whatever, or NULL.
- * @ret_removed, @ret_freed: how many, how many bytes; may be NULL.
+ * @ret_removed, @ret_freed: how many, how many bytes: set on failure, too; may be NULL.
  *
- * Never removes one in use. Return: 0 or -errno.
+ * Never removes one in use. One that cannot be removed does not save the others.
+ * Return: 0; -errno, the first, when something could not be removed.
  */
 int template_store_prune(int store_fd, uint64_t budget, uint64_t max_age_s, const uint8_t keep[32],
 			 unsigned int *ret_removed, uint64_t *ret_freed);

@@ -85,6 +85,7 @@ static void discard_template(struct vm_launch *launch)
 {
 	vm_launch_kill(launch);
 	cleanup_close(&launch->template_fd);
+	/* Another guest that runs from it keeps it there: that one may be good. */
 	(void)!template_store_remove(launch->templates, launch->key);
 }
 
@@ -94,6 +95,7 @@ static int attempt(const struct launch_input *in, const struct start_say *say,
 {
 	struct supervise_input si = {
 		.signal_fd = in->signal_fd,
+		.timeout_ms = in->deadline_ms,
 		.tty = use_tty(in->spec),
 		.warn = say->warn,
 	};
@@ -107,9 +109,12 @@ static int attempt(const struct launch_input *in, const struct start_say *say,
 	if (launch.signal) {
 		*ret = (struct vm_result){ .outcome = VM_INTERRUPTED, .code = 128 + launch.signal };
 		r = 0;
-	} else if (r == -EHOSTDOWN || r == -ETIMEDOUT) {
-		*ret = (struct vm_result){ .outcome = VM_NO_LIFE, .code = 125 };
+	} else if (r == -EHOSTDOWN || r == -ETIMEDOUT || r == -ETIME) {
+		*ret = r == -ETIME ? (struct vm_result){ .outcome = VM_TIMEOUT, .code = 124 } :
+				     (struct vm_result){ .outcome = VM_NO_LIFE, .code = 125 };
 		snprintf(ret->message, sizeof(ret->message), "%s", e->text);
+		ret->console_tail = launch.last_words;
+		launch.last_words = (struct strbuf){ 0 };
 		r = 0;
 	}
 	*ret_restored = launch.plan.in.start == START_RESTORE;
@@ -135,7 +140,7 @@ static int attempt_anyhow(struct launch_input *in, const struct start_say *say,
 	if (r < 0 || dry_run || !restored || ret->outcome != VM_NO_LIFE)
 		return r;
 	snprintf(text, sizeof(text),
-		 "the guest did not wake up from its template (%s), which was discarded; it boots",
+		 "the guest did not wake up from its template (%s) and boots instead",
 		 ret->message);
 	say->warn(text);
 	vm_result_free(ret);
@@ -221,6 +226,8 @@ static int set_scene(const struct vm_spec *spec, bool dry_run, struct scene *s, 
 	s->in.idmap = &s->idmap;
 	s->in.signal_fd = s->signal_fd;
 	s->in.dry_run = dry_run;
+	if (spec->timeout_ms)
+		s->in.deadline_ms = timing_now() / 1000000 + spec->timeout_ms;
 	timing_mark(&s->in.timing, TIMING_HOST);
 	return 0;
 }
@@ -253,6 +260,7 @@ int vm_template_create(const struct vm_spec *spec, const struct start_say *say, 
 	if (r < 0)
 		return r;
 	scene.in.use_templates = true;
+	scene.in.unlocked = true;
 	r = vm_start_template(&scene.in, say, &launch, ret_made, e);
 	if (r == 0)
 		memcpy(ret_key, launch.key, 32);

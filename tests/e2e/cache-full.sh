@@ -23,7 +23,7 @@ expect_eq "files left in the cache" "$(find "$WORK/cache" -type f ! -name lock)"
 # Room for the kernel and for half a template.
 mount -o remount,size=100m "$WORK/cache"
 full_run
-expect_err "No space left on device"
+expect_err "MiB are free on the disk of the cache"
 kernel=$(find "$WORK/cache" -type f ! -name lock)
 [[ $kernel == *.vmlinux && $kernel != *$'\n'* ]] || fail "in the cache is not the kernel alone: $kernel"
 used=$(($(df --output=used -k "$WORK/cache" | tail -n 1) - $(du -k "$kernel" | cut -f 1)))

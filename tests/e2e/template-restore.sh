@@ -95,7 +95,8 @@ for how in --no-template --template; do
 	port=$((20000 + RANDOM % 20000))
 	[[ $how == --no-template ]] || how=
 	# shellcheck disable=SC2086 # no word if empty
-	vmrun $how -p "$port:80" "$BASE" -- perl -MIO::Socket::INET -e "$server" >"$WORK/out" 2>"$WORK/err" &
+	"$VMRUN" --accel=tcg $how -p "$port:80" "$BASE" -- perl -MIO::Socket::INET -e "$server" \
+		>"$WORK/out" 2>"$WORK/err" &
 	pid=$!
 	wait_for 60 grep -q listening "$WORK/out"
 	exec 3<>"/dev/tcp/127.0.0.1/$port"
@@ -115,6 +116,7 @@ for how in --no-template --template; do
 		send word\n
 		expect got word
 	' "$VMRUN" --accel=tcg $how "$BASE" -- bash -c '
+		stty -echo # what is echoed when is chance
 		trap "echo interrupted \$(stty size)" INT
 		sh -c "echo ready; exec sleep 100"
 		read -r line; echo "got $line"; tty; exit 6'

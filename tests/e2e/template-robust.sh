@@ -15,7 +15,8 @@ fake_qemu <<-EOF
 	exec $(command -v qemu-system-x86_64) "\$@"
 EOF
 silent_template=$templates/$("$VMRUN" template create --accel=tcg --read-only "$BASE").template
-vmrun --read-only --timing=json "$BASE" -- sh -c 'echo it runs; exit 8' >"$WORK/silent.out" 2>"$WORK/silent.err" &
+"$VMRUN" --accel=tcg --read-only --timing=json "$BASE" -- sh -c 'echo it runs; exit 8' \
+	>"$WORK/silent.out" 2>"$WORK/silent.err" &
 silent=$!
 unset VMRUN_QEMU
 export XDG_CACHE_HOME=$shared

@@ -166,6 +166,8 @@ static inline void scenario_supervise(const struct scenario *sc, struct verdict 
 
 	scenario_verdict = v;
 	s.in = (struct supervise_input){ .signal_fd = scenario_signals(), .warn = scenario_warn };
+	if (sc->timeout_ms)
+		s.in.timeout_ms = timing_now() / 1000000 + sc->timeout_ms;
 	plan_world_init(&s.world);
 	s.world.spec.timeout_ms = sc->timeout_ms;
 	if (sc->set_up)

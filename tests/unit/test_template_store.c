@@ -1,200 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/unit/child.h"
-#include "tests/unit/template_world.h"
-
-#include <dirent.h>
-#include <sys/file.h>
-#include <time.h>
-
-#include "runner/vm/template_store.h"
-
-#define HEX "0001ab0000000000000000000000000000000000000000000000000000007fff"
-#define STATE "the state of the devices"
-#define ZEROS_62 "00000000000000000000000000000000000000000000000000000000000000"
-
-struct world {
-	struct fixture fx;
-	int store;
-	uint64_t disk; /* of one template */
-};
-
-/* Key @n; one that sorts as it counts. */
-static const uint8_t *key_of(uint8_t n)
-{
-	static uint8_t keys[256][32];
-
-	keys[n][0] = n;
-	return keys[n];
-}
-
-static int set_up(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-	char dir[128];
-
-	assert_non_null(w);
-	fixture_make(&w->fx);
-	snprintf(dir, sizeof(dir), "%s/cache", w->fx.dir);
-	assert_int_equal(template_store_open(dir, &w->store), 0);
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *w = *state;
-
-	close(w->store);
-	fixture_remove(&w->fx);
-	free(w);
-	return 0;
-}
-
-/* A whole template that has no name yet, or -1: children do this, too. */
-static int compose(const struct world *w, const uint8_t key[32], int64_t created)
-{
-	struct template_info info = world_info;
-	int memory = memfd_create("memory", MFD_CLOEXEC);
-	int state = memfd_create("state", MFD_CLOEXEC), fd = -1;
-	struct err e;
-	bool ok;
-
-	memcpy(info.key, key, sizeof(info.key));
-	info.created = created;
-	ok = ftruncate(memory, (off_t)info.memory) == 0 && pwrite(memory, "touched", 8, 0) == 8 &&
-	     pwrite(state, STATE, sizeof(STATE), 0) == sizeof(STATE) &&
-	     template_store_begin(w->store, &fd) == 0 &&
-	     template_file_write(fd, memory, state, &info, &e) == 0;
-	close(memory);
-	close(state);
-	return ok ? fd : -1;
-}
-
-static int begin(const struct world *w, const uint8_t key[32], int64_t created)
-{
-	int fd = compose(w, key, created);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	return fd;
-}
-
-static void set_used(const struct world *w, const uint8_t key[32], time_t used)
-{
-	struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = used } };
-	char name[TEMPLATE_NAME_SIZE];
-
-	template_store_name(key, name);
-	assert_int_equal(utimensat(w->store, name, times, 0), 0);
-}
-
-static void publish_aged(struct world *w, const uint8_t key[32], int64_t created, time_t used)
-{
-	int fd = begin(w, key, created);
-
-	w->disk = world_disk(fd);
-	assert_int_equal(template_store_publish(w->store, key, fd), 0);
-	close(fd);
-	set_used(w, key, used);
-}
-
-static void publish(struct world *w, const uint8_t key[32])
-{
-	publish_aged(w, key, time(NULL), time(NULL));
-}
-
-/* Opened on its own, as by a run; close() it. */
-static int open_template(const struct world *w, const uint8_t key[32], int flags)
-{
-	char name[TEMPLATE_NAME_SIZE];
-	int fd;
-
-	template_store_name(key, name);
-	if (flags == O_RDWR)
-		assert_int_equal(fchmodat(w->store, name, 0644, 0), 0);
-	fd = openat(w->store, name, flags | O_CLOEXEC);
-	assert_true(fd >= 0);
-	return fd;
-}
-
-static void spoil(const struct world *w, const uint8_t key[32])
-{
-	int fd = open_template(w, key, O_RDWR);
-
-	world_put(fd, "X", 1, WORLD_MEMORY);
-	close(fd);
-}
-
-static bool exists(const struct world *w, const char *name)
-{
-	struct stat st;
-
-	return fstatat(w->store, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static bool has(const struct world *w, const uint8_t key[32])
-{
-	char name[TEMPLATE_NAME_SIZE];
-
-	template_store_name(key, name);
-	return exists(w, name);
-}
-
-static unsigned int count_names(const struct world *w)
-{
-	int fd = openat(w->store, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fdopendir(fd);
-	unsigned int n = 0;
-	const struct dirent *d;
-
-	assert_non_null(dir);
-	while ((d = readdir(dir)))
-		n += d->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
-
-static int find_aged(const struct world *w, const uint8_t key[32], uint64_t max_age_s,
-		     struct err *e)
-{
-	struct template_info info;
-	int fd = -2, r = template_store_find(w->store, key, max_age_s, &info, &fd, e);
-
-	if (r < 0) {
-		assert_int_equal(fd, -2);
-		assert_int_equal(e->errnum, -r);
-	} else {
-		close(fd);
-	}
-	return r;
-}
-
-static int find(const struct world *w, const uint8_t key[32])
-{
-	struct err e = { 0 };
-
-	return find_aged(w, key, 0, &e);
-}
-
-static unsigned int prune(const struct world *w, uint64_t budget, uint64_t max_age_s,
-			  const uint8_t keep[32])
-{
-	unsigned int removed = 77;
-	uint64_t freed = 77;
-
-	assert_int_equal(template_store_prune(w->store, budget, max_age_s, keep, &removed, &freed),
-			 0);
-	assert_int_equal(freed, removed * w->disk);
-	return removed;
-}
-
-static void put_file(const struct world *w, const char *name)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "cache/templates/%s", name);
-	fixture_puts(&w->fx, path, "mine");
-}
+#include "tests/unit/template_store_world.h"
 
 static void a_template_is_kept(void **state)
 {
@@ -410,6 +215,61 @@ static void one_found_is_in_use(void **state)
 	assert_int_equal(template_store_remove(w->store, key_of(1)), -ENOENT);
 }
 
+static struct stat stat_template(const struct world *w)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(w->store, HEX ".template", &st, AT_SYMLINK_NOFOLLOW), 0);
+	return st;
+}
+
+/* A look at world_info.key; nothing may be another for it. */
+static int look_only(const struct world *w, uint64_t max_age_s, struct template_info *ret)
+{
+	struct stat before = stat_template(w), after;
+	unsigned int names = count_names(w);
+	int r = template_store_look(w->store, world_info.key, max_age_s, ret);
+
+	after = stat_template(w);
+	assert_int_equal(after.st_ino, before.st_ino);
+	assert_memory_equal(&after.st_mtim, &before.st_mtim, sizeof(after.st_mtim));
+	assert_memory_equal(&after.st_ctim, &before.st_ctim, sizeof(after.st_ctim));
+	assert_int_equal(count_names(w), names);
+	return r;
+}
+
+static void to_look_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	struct template_info info = { .cpus = 77 };
+	int fd;
+
+	assert_int_equal(template_store_look(w->store, world_info.key, 0, &info), -ENOENT);
+	publish_aged(w, world_info.key, time(NULL) - 100, 5000);
+	assert_int_equal(look_only(w, 50, &info), -ENOENT);
+	assert_int_equal(info.cpus, 77);
+	/* Neither waits for a lock nor leaves one. */
+	fd = open_template(w, world_info.key, O_RDONLY);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(look_only(w, 1000, &info), 0);
+	assert_memory_equal(info.key, world_info.key, sizeof(info.key));
+	assert_int_equal(info.cpus, world_info.cpus);
+	assert_int_equal(look_only(w, 0, &info), 0);
+	close(fd);
+
+	info.cpus = 77;
+	spoil(w, world_info.key);
+	assert_int_equal(look_only(w, 0, &info), -ENOENT);
+	assert_int_equal(renameat(w->store, HEX ".template", w->store, "elsewhere"), 0);
+	fixture_symlink(&w->fx, "elsewhere", "cache/templates/" HEX ".template");
+	assert_int_equal(look_only(w, 0, &info), -ENOENT);
+	assert_int_equal(unlinkat(w->store, HEX ".template", 0), 0);
+	fixture_fifo(&w->fx, "cache/templates/" HEX ".template");
+	assert_int_equal(look_only(w, 0, &info), -ENOENT);
+	assert_int_equal(info.cpus, 77);
+	assert_int_equal(template_store_look(-1, world_info.key, 0, &info), -EBADF);
+}
+
 /* It sleeps nowhere else. */
 static void wait_until_it_waits(pid_t pid)
 {
@@ -623,24 +483,6 @@ static void stamps(void **state)
 	assert_int_equal(count_names(w), 1);
 }
 
-static void stamps_that_lead_nowhere(void **state)
-{
-	struct world *w = *state;
-	uint8_t key[32];
-
-	publish(w, key_of(1));
-	template_store_stamp_note(w->store, key_of(7), key_of(1));
-	template_store_stamp_note(w->store, key_of(8), key_of(1));
-	template_store_stamp_note(w->store, key_of(9), key_of(2));
-	assert_int_equal(prune(w, UINT64_MAX, 0, NULL), 0);
-	assert_int_equal(template_store_stamp_find(w->store, key_of(7), key), 0);
-	assert_int_equal(template_store_stamp_find(w->store, key_of(8), key), 0);
-	assert_int_equal(template_store_stamp_find(w->store, key_of(9), key), -ENOENT);
-	/* With the template go its stamps, at once. */
-	assert_int_equal(prune(w, 0, 0, NULL), 1);
-	assert_int_equal(count_names(w), 0);
-}
-
 static void hostile_stamps(void **state)
 {
 	static const char *const targets[] = {
@@ -686,182 +528,6 @@ static void hostile_stamps(void **state)
 	assert_true(has(w, world_info.key));
 }
 
-static void templates_are_listed(void **state)
-{
-	struct world *w = *state;
-	struct template_entry *list = NULL;
-	struct err e = { 0 };
-	size_t n = 7;
-	int fd;
-
-	assert_int_equal(template_store_list(w->store, &list, &n, &e), 0);
-	assert_int_equal(n, 0);
-	free(list);
-	publish_aged(w, key_of(1), 1000, 5000);
-	publish_aged(w, key_of(2), 2000, 9000);
-	publish_aged(w, key_of(3), 3000, 7000);
-	fd = open_template(w, key_of(3), O_RDONLY);
-	assert_int_equal(flock(fd, LOCK_SH), 0);
-	put_file(w, "04" ZEROS_62 ".template");
-	set_used(w, key_of(4), 1);
-	fixture_symlink(&w->fx, "x", "cache/templates/ff" ZEROS_62 ".template");
-	template_store_stamp_note(w->store, key_of(1), key_of(1));
-
-	assert_int_equal(template_store_list(w->store, &list, &n, &e), 0);
-	assert_int_equal(n, 5);
-	/* The link was made now. */
-	assert_true(list[0].bad);
-	assert_string_equal(list[0].name, "ff" ZEROS_62 ".template");
-	assert_string_equal(list[1].name, "02" ZEROS_62 ".template");
-	assert_int_equal(list[1].info.created, 2000);
-	assert_int_equal(list[1].last_used, 9000);
-	assert_int_equal(list[1].disk, w->disk);
-	assert_false(list[1].in_use || list[1].bad || list[3].in_use);
-	assert_string_equal(list[2].name, "03" ZEROS_62 ".template");
-	assert_true(list[2].in_use && !list[2].bad);
-	assert_string_equal(list[3].name, "01" ZEROS_62 ".template");
-	assert_true(list[4].bad && !list[4].in_use);
-	assert_memory_equal(list[4].info.key, key_of(4), 32);
-	assert_int_equal(list[4].info.memory, 0);
-	free(list);
-	close(fd);
-	/* To look is not to use. */
-	assert_int_equal(template_store_list(w->store, &list, &n, &e), 0);
-	assert_int_equal(list[2].last_used, 7000);
-	assert_false(list[2].in_use);
-	free(list);
-}
-
-static void the_least_recently_used_go(void **state)
-{
-	struct world *w = *state;
-
-	publish_aged(w, key_of(1), 1000, 400);
-	publish_aged(w, key_of(2), 1000, 200);
-	publish_aged(w, key_of(3), 1000, 100);
-	publish_aged(w, key_of(4), 1000, 300);
-	assert_int_equal(prune(w, 4 * w->disk, 0, NULL), 0);
-	assert_int_equal(prune(w, 4 * w->disk - 1, 0, NULL), 1);
-	assert_true(has(w, key_of(1)) && has(w, key_of(2)) && has(w, key_of(4)));
-	assert_int_equal(prune(w, w->disk, 0, NULL), 2);
-	assert_true(has(w, key_of(1)));
-	/* Found: used. */
-	publish_aged(w, key_of(2), 1000, 500);
-	assert_int_equal(find(w, key_of(1)), 0);
-	assert_int_equal(prune(w, w->disk, 0, NULL), 1);
-	assert_true(has(w, key_of(1)));
-	assert_int_equal(prune(w, 0, 0, NULL), 1);
-	assert_int_equal(count_names(w), 0);
-	assert_int_equal(template_store_prune(w->store, 0, 0, NULL, NULL, NULL), 0);
-}
-
-static void what_must_stay_stays(void **state)
-{
-	struct world *w = *state;
-	int fd;
-
-	publish_aged(w, key_of(1), 1000, 100);
-	publish_aged(w, key_of(2), 1000, 200);
-	publish_aged(w, key_of(3), 1000, 300);
-	fd = open_template(w, key_of(1), O_RDONLY);
-	assert_int_equal(flock(fd, LOCK_SH), 0);
-	/* They count: for the third there is no room. */
-	assert_int_equal(prune(w, 2 * w->disk, 0, key_of(2)), 1);
-	assert_true(has(w, key_of(1)) && has(w, key_of(2)));
-	assert_int_equal(prune(w, 0, 1, key_of(2)), 0);
-	close(fd);
-	assert_int_equal(prune(w, 0, 1, key_of(2)), 1);
-	assert_true(has(w, key_of(2)));
-}
-
-static void old_and_bad_ones_go_first(void **state)
-{
-	struct world *w = *state;
-	time_t now = time(NULL);
-	int fd;
-
-	publish_aged(w, key_of(1), now - 1000, now);
-	publish_aged(w, key_of(2), now + 1000, now);
-	publish_aged(w, key_of(3), now - 10, 100);
-	publish_aged(w, key_of(4), now, now);
-	/* Bad by its trailer. */
-	fd = open_template(w, key_of(4), O_RDWR);
-	world_put(fd, "X", 1, WORLD_MEMORY + sizeof(STATE) + 20);
-	close(fd);
-	assert_int_equal(prune(w, UINT64_MAX, 100, NULL), 3);
-	assert_int_equal(count_names(w), 1);
-	assert_true(has(w, key_of(3)));
-	publish_aged(w, key_of(1), now - 1000, now);
-	assert_int_equal(prune(w, UINT64_MAX, 0, NULL), 0);
-	assert_int_equal(prune(w, UINT64_MAX, 1000000, NULL), 0);
-	/* Bad by its name, whatever the age. */
-	assert_int_equal(renameat(w->store, "01" ZEROS_62 ".template", w->store, HEX ".template"),
-			 0);
-	assert_int_equal(prune(w, UINT64_MAX, 0, NULL), 1);
-	assert_true(has(w, key_of(3)));
-}
-
-static void temporary_names_of_the_dead(void **state)
-{
-	static const char temporary[] = HEX ".template.0123456789abcdef.new";
-	struct world *w = *state;
-	int fd;
-
-	publish(w, world_info.key);
-	assert_int_equal(renameat(w->store, HEX ".template", w->store, temporary), 0);
-	/* Its publisher lives. */
-	fd = openat(w->store, temporary, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(flock(fd, LOCK_SH), 0);
-	assert_int_equal(prune(w, 0, 0, NULL), 0);
-	assert_true(exists(w, temporary));
-	close(fd);
-	assert_int_equal(prune(w, UINT64_MAX, 0, NULL), 1);
-	assert_int_equal(count_names(w), 0);
-}
-
-static void names_of_others(void **state)
-{
-	static const char *const names[] = {
-		"notes",
-		HEX,
-		HEX ".template~",
-		HEX ".templates",
-		HEX ".TEMPLATE",
-		HEX "0.template",
-		"x" HEX ".template",
-		"0001AB0000000000000000000000000000000000000000000000000000007fff.template",
-		"001ab0000000000000000000000000000000000000000000000000000007fff.template",
-		"+001ab0000000000000000000000000000000000000000000000000000007fff.template",
-		".template",
-		HEX ".template.new",
-		HEX ".template.0123456789abcde.new",
-		HEX ".template.0123456789abcdeF.new",
-		HEX ".template.0123456789abcdef.new2",
-		HEX ".template-0123456789abcdef.new",
-		"0123456789abcdef.new",
-		"lock",
-	};
-	struct world *w = *state;
-	struct template_entry *list = NULL;
-	struct err e = { 0 };
-	size_t n = 7;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		put_file(w, names[i]);
-	fixture_symlink(&w->fx, "nowhere", "cache/templates/dangling.boot");
-	fixture_symlink(&w->fx, "nowhere", "cache/templates/dangling");
-	assert_int_equal(template_store_list(w->store, &list, &n, &e), 0);
-	assert_int_equal(n, 0);
-	free(list);
-	assert_int_equal(prune(w, 0, 1, NULL), 0);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!exists(w, names[i]))
-			fail_msg("%s is gone", names[i]);
-	assert_true(exists(w, "dangling.boot") && exists(w, "dangling"));
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -876,20 +542,14 @@ int main(void)
 		TEST(one_under_a_wrong_name),
 		TEST(what_is_no_file),
 		TEST(one_found_is_in_use),
+		TEST(to_look_changes_nothing),
 		TEST(one_that_goes_is_not_found),
 		TEST(one_is_replaced),
 		TEST(many_publish_at_once),
 		TEST(one_maker_for_each_key),
 		TEST(a_lock_that_is_a_link),
 		TEST(stamps),
-		TEST(stamps_that_lead_nowhere),
 		TEST(hostile_stamps),
-		TEST(templates_are_listed),
-		TEST(the_least_recently_used_go),
-		TEST(what_must_stay_stays),
-		TEST(old_and_bad_ones_go_first),
-		TEST(temporary_names_of_the_dead),
-		TEST(names_of_others),
 	};
 
 	/* What the modes are must not come from here. */
