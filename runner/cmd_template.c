@@ -243,7 +243,7 @@ static int create(const struct vm_spec *spec)
 	uint8_t key[32];
 	int signal = 0, r;
 	struct err e;
-	bool made;
+	bool made = false;
 
 	cmd_quiet(spec->quiet);
 	r = check_create(spec, &e);
