@@ -44,6 +44,22 @@ def reap():
         pass
 
 
+def wait(test, seconds):
+    """The exit code of test. Orphans are reaped meanwhile, as init does it: somebody
+    may wait for one to be gone."""
+    deadline = time.monotonic() + seconds
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == test.pid:
+            test.returncode = os.waitstatus_to_exitcode(status)
+            return test.returncode
+        left = deadline - time.monotonic()
+        if not pid and left <= 0:
+            raise subprocess.TimeoutExpired(test.args, seconds)
+        if not pid:
+            signal.sigtimedwait([signal.SIGCHLD], left)
+
+
 def describe(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as f:
@@ -68,11 +84,12 @@ def main():
         test = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     except OSError as e:
         sys.exit(f"cannot run the test: {e}; was it built?")
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     # An interrupted run leaves nothing behind either.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: (kill_all(children(os.getpid())), sys.exit(98)))
     try:
-        status = test.wait(seconds)
+        status = wait(test, seconds)
     except subprocess.TimeoutExpired:
         print(f"the test did not end within {seconds:g} s; it ran:", file=sys.stderr)
         for pid in children(os.getpid()):
