@@ -22,6 +22,7 @@
 
 #include "initramfs/decompress.h"
 #include "runner/base/cleanup.h"
+#include "runner/base/fs.h"
 
 #define SECTOR 512u
 #define PAGE 4096u
@@ -241,25 +242,6 @@ int kernel_unpack(const uint8_t *image, size_t len, const struct bzimage *bz, in
 	return 0;
 }
 
-/* Return: the bytes read, less than @len at the end of the file, or -errno. */
-static ssize_t pread_full(int fd, void *buf, size_t len, uint64_t at)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(at + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
-}
-
 /* As QEMU finds it: the notes are aligned as their segment is, 4 or 8. */
 static bool notes_have_pvh(const uint8_t *p, size_t len, uint64_t align)
 {
@@ -296,7 +278,7 @@ static int segment_has_pvh(int fd, const Elf64_Phdr *ph)
 	notes = malloc((size_t)ph->p_filesz + 1);
 	if (!notes)
 		return -ENOMEM;
-	n = pread_full(fd, notes, (size_t)ph->p_filesz, ph->p_offset);
+	n = fs_pread_all(fd, notes, (size_t)ph->p_filesz, ph->p_offset);
 	if (n < 0)
 		return (int)n;
 	return notes_have_pvh(notes, (size_t)n, ph->p_align);
@@ -305,7 +287,7 @@ static int segment_has_pvh(int fd, const Elf64_Phdr *ph)
 int vmlinux_has_pvh(int fd)
 {
 	Elf64_Ehdr eh;
-	ssize_t n = pread_full(fd, &eh, sizeof(eh), 0);
+	ssize_t n = fs_pread_all(fd, &eh, sizeof(eh), 0);
 
 	if (n < 0)
 		return (int)n;
@@ -316,7 +298,7 @@ int vmlinux_has_pvh(int fd)
 		Elf64_Phdr ph;
 		int r;
 
-		n = pread_full(fd, &ph, sizeof(ph), eh.e_phoff + i * sizeof(ph));
+		n = fs_pread_all(fd, &ph, sizeof(ph), eh.e_phoff + i * sizeof(ph));
 		if (n < 0)
 			return (int)n;
 		if (n != sizeof(ph))

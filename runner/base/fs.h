@@ -66,6 +66,12 @@ int fs_read_host(const char *path, uint64_t max_size, char **ret_data, size_t *r
 int fs_write_all(int fd, const void *data, size_t len);
 
 /**
+ * fs_pread_all() - as pread(), until @len bytes are there or the file ends.
+ * Return: the bytes read, less than @len at the end of the file, or -errno.
+ */
+ssize_t fs_pread_all(int fd, void *buf, size_t len, uint64_t offset);
+
+/**
  * fs_write_host() - write @len bytes to an existing file (a /proc knob) in one
  * write(2).
  */

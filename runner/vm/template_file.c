@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "runner/base/cleanup.h"
+#include "runner/base/fs.h"
 #include "runner/proto/proto.h"
 #include "runner/spec/vm_spec.h"
 
@@ -136,25 +137,6 @@ int template_trailer_parse(const uint8_t buf[TEMPLATE_TRAILER_SIZE], struct temp
 	return 0;
 }
 
-/* As pread() until @len bytes are there or the file ends. */
-static ssize_t read_at(int fd, void *buf, size_t len, uint64_t offset)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
-}
-
 static int write_at(int fd, const void *data, size_t len, uint64_t offset)
 {
 	const char *p = data;
@@ -233,7 +215,7 @@ static int write_memory(int fd, int memory_fd, uint64_t memory, uint8_t *chunk, 
 	while ((r = next_data(memory_fd, memory, end, &at, &end)) == 1) {
 		while (at < end) {
 			size_t len = end - at < COPY_CHUNK ? (size_t)(end - at) : COPY_CHUNK;
-			ssize_t n = read_at(memory_fd, chunk, len, at);
+			ssize_t n = fs_pread_all(memory_fd, chunk, len, at);
 
 			if (n != (ssize_t)len)
 				return err_errno(e, n < 0 ? (int)-n : EIO,
@@ -256,7 +238,7 @@ static int write_state(int fd, int state_fd, uint64_t offset, uint8_t *chunk, ui
 	int r;
 
 	sha256_init(&sha);
-	while ((n = read_at(state_fd, chunk, COPY_CHUNK, size)) > 0) {
+	while ((n = fs_pread_all(state_fd, chunk, COPY_CHUNK, size)) > 0) {
 		if (size + (uint64_t)n > TEMPLATE_STATE_MAX)
 			return err_msg(e, EFBIG, "the state of the devices is over %llu bytes",
 				       (unsigned long long)TEMPLATE_STATE_MAX);
@@ -317,7 +299,7 @@ static int read_trailer(int fd, uint64_t size, struct template_info *ret,
 
 	if (size < MEMORY_MIN + sizeof(trailer))
 		return err_msg(e, EBADMSG, "it has only %llu bytes", (unsigned long long)size);
-	n = read_at(fd, trailer, sizeof(trailer), size - sizeof(trailer));
+	n = fs_pread_all(fd, trailer, sizeof(trailer), size - sizeof(trailer));
 	if (n < 0)
 		return err_errno(e, (int)-n, "cannot read the trailer");
 	if (n != sizeof(trailer))
@@ -345,7 +327,7 @@ static int check_state(int fd, const struct template_info *info,
 	sha256_init(&sha);
 	while (at < end) {
 		size_t len = end - at < sizeof(chunk) ? (size_t)(end - at) : sizeof(chunk);
-		ssize_t n = read_at(fd, chunk, len, at);
+		ssize_t n = fs_pread_all(fd, chunk, len, at);
 
 		if (n < 0)
 			return err_errno(e, (int)-n, "cannot read the state of its devices");
