@@ -7,28 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runner/base/err.h"
-#include "runner/base/fs.h"
+#include "runner/vm/cache_dir.h"
 
 int kcache_open(const char *cache_dir, int *ret_fd)
 {
-	struct err ignored;
-	char dir[512];
-	int fd, r;
-
-	if (!*cache_dir)
-		return -ENOENT;
-	snprintf(dir, sizeof(dir), "%s/kernels", cache_dir);
-	r = fs_mkdir_p(dir, 0700, &ignored);
-	if (r < 0)
-		return r;
-	/* For real root's jail, which has no id that owns it; its parent keeps others out. */
-	(void)!chmod(dir, 0711);
-	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	*ret_fd = fd;
-	return 0;
+	return cache_dir_open(cache_dir, "kernels", O_PATH, ret_fd);
 }
 
 void kcache_name(const uint8_t digest[32], char ret[KCACHE_NAME_SIZE])

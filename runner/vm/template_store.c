@@ -21,7 +21,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +33,7 @@
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 #include "runner/proto/proto.h"
+#include "runner/vm/cache_dir.h"
 
 #define LOCK_TRIES 20
 #define LOCK_MOMENT_NS 1000000
@@ -113,24 +113,7 @@ static void stamp_name(const uint8_t stamp[32], char ret[STAMP_NAME_SIZE])
 
 int template_store_open(const char *cache_dir, int *ret_fd)
 {
-	struct err ignored;
-	char dir[PATH_MAX];
-	int fd, r;
-
-	if (!*cache_dir)
-		return -ENOENT;
-	if (snprintf(dir, sizeof(dir), "%s/templates", cache_dir) >= (int)sizeof(dir))
-		return -ENAMETOOLONG;
-	r = fs_mkdir_p(dir, 0700, &ignored);
-	if (r < 0)
-		return r;
-	/* For real root's jail, which has no id that owns it; its parent keeps others out. */
-	(void)!chmod(dir, 0711);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	*ret_fd = fd;
-	return 0;
+	return cache_dir_open(cache_dir, "templates", O_RDONLY, ret_fd);
 }
 
 /*
