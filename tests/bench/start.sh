@@ -9,19 +9,21 @@
 RUNS=9
 SLOW_RUNS=3
 
-# With directories of its own, all of which are thrown away.
-podman_home=$WORK/podman
+# With directories of its own, all of which are thrown away; where their path is long,
+# that of its sockets is too long, and it waits for 20 seconds.
+podman_home=$(mktemp -d -p /var/tmp)
 podman_run() { # [OPTION...]
 	HOME=$podman_home XDG_RUNTIME_DIR=$podman_home/rt XDG_CACHE_HOME=$podman_home/cache \
 		podman "${runtime[@]}" run --rm "$@" --rootfs "$BASE_CALLER" /bin/true
 }
 podman_end() {
+	local pause=$podman_home/rt/libpod/tmp/pause.pid
 	# The process that keeps its user namespace for the next call.
-	[[ ! -e $podman_home/rt/libpod/tmp/pause.pid ]] || kill "$(<"$podman_home/rt/libpod/tmp/pause.pid")"
+	[[ ! -e $pause ]] || kill "$(<"$pause")"
+	rm -rf "$podman_home"
 }
-mkdir "$podman_home"
-mkdir -m 700 "$podman_home/rt"
 trap podman_end EXIT
+mkdir -m 700 "$podman_home/rt"
 
 # podman's crun refuses the mixed cgroups that some hosts have.
 runtime=()
