@@ -242,8 +242,7 @@ static int find_template(struct start *s, bool *ret_made, struct err *e)
 	if (launch->templates < 0) {
 		if (s->in->use_templates)
 			s->say->note("there is no cache that templates could be kept in "
-				     "(XDG_CACHE_HOME, "
-				     "HOME); the guest boots");
+				     "(XDG_CACHE_HOME, HOME); the guest boots");
 		r = vm_launch_boot(s->in, launch, &initrd, e);
 		if (r == 0)
 			err_msg(e, ENOENT, "there is no directory for a cache");
