@@ -106,3 +106,25 @@ for ((i = 0; i < 8; i++)); do
 	expect_exit 42
 done
 kill "$pid"
+
+# --timeout counts from the call of vmrun: the making of a template is no way round it.
+own_cache
+start=$(date +%s%N)
+run vmrun --timeout 1s --read-only "$BASE" -- sleep 30
+expect_exit 124
+expect_err "did not end within 1 s"
+[[ $((($(date +%s%N) - start) / 1000000)) -lt 2500 ]] || fail "it took longer than --timeout says"
+expect_no_template
+
+# Only a template of it is wanted: nobody waits for the base.
+vmrun "$BASE" -- sleep 60 >"$WORK/out.writer" 2>&1 &
+writer=$!
+locked() {
+	! vmrun --read-only "$BASE" -- true >/dev/null 2>&1
+}
+wait_for 30 locked
+run "$VMRUN" template create --accel=tcg "$BASE"
+expect_exit 0
+# shellcheck disable=SC2046 # one word a process
+kill $(descendants "$writer") "$writer" 2>/dev/null || true
+wait "$writer" || true
