@@ -45,12 +45,16 @@ PRELOAD_CFLAGS := -std=gnu11 -O2 $(WARNINGS) -U_FORTIFY_SOURCE -fno-stack-protec
 
 COMMAND_C := runner/main.c $(wildcard runner/cmd_*.c)
 PRELOAD_C := runner/preload/ram_readonly.c
-LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c))
+# A program of the build: compiles the jail's filters of system calls.
+FILTER_C := runner/jail/filter_compile.c
+LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C) $(FILTER_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c))
 GUEST_C := $(wildcard initramfs/guest/*.c)
+ESCAPE_C := $(wildcard tests/escape/*.c)
 UNIT_C := $(wildcard tests/unit/test_*.c)
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
-HEADERS := $(wildcard runner/*.h runner/*/*.h initramfs/*.h initramfs/guest/*.h)
-ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(GUEST_C) $(UNIT_C) $(FUZZ_C)
+HEADERS := $(wildcard runner/*.h runner/*/*.h initramfs/*.h initramfs/guest/*.h \
+	tests/escape/*.h)
+ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
 SCRIPTS := $(shell grep -lE '^\#!/bin/(ba)?sh' contrib/* tests/run tests/*/* .ci/run 2>/dev/null) \
 	$(wildcard tests/lib/*.sh)
 
@@ -70,7 +74,8 @@ $(BUILD)/vmrun: $(call objects,$(COMMAND_C)) $(BUILD)/libvmrun.a
 	$(Q)$(CC) $(CFLAGS) $(VMRUN_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libvmrun.a: $(call objects,$(LIBRARY_C)) $(BUILD)/initramfs/guest_blob.o \
-		$(BUILD)/runner/preload/blob.o
+		$(BUILD)/runner/preload/blob.o $(BUILD)/runner/vm/escape_blob.o \
+		$(BUILD)/runner/jail/filter_programs.o
 	@echo "  AR    $@"
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -99,6 +104,32 @@ $(BUILD)/ram_readonly.so: $(PRELOAD_C) $(HEADERS) $(BUILD)/flags
 	@echo "  LD    $@"
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(PRELOAD_CFLAGS) -o $@ $<
 
+# Run while building: no sanitizer, whatever vmrun gets.
+$(BUILD)/filter_compile: $(FILTER_C) runner/jail/filter_table.c $(HEADERS) $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(WARNINGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) -lseccomp
+
+$(BUILD)/filter_programs.c: $(BUILD)/filter_compile
+	@echo "  GEN   $@"
+	$(Q)$< >$@
+
+$(BUILD)/runner/jail/filter_programs.o: $(BUILD)/filter_programs.c
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(CPPFLAGS) $(VMRUN_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+# As vmrun-init: it brings no library into the jail that it is to get out of.
+$(BUILD)/runner/vm/escape_blob.o: runner/vm/escape_blob.S $(BUILD)/vmrun-escape
+	@mkdir -p $(@D)
+	@echo "  AS    $@"
+	$(Q)$(CC) -DESCAPE_PATH='"$(BUILD)/vmrun-escape"' -fPIE -c -o $@ $<
+
+$(BUILD)/vmrun-escape: $(ESCAPE_C) $(HEADERS)
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	$(Q)$(GUEST_CC) -I. -D_GNU_SOURCE $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)
+
 # The guest's parts, less its main(), for tests on the host.
 $(BUILD)/libguest.a: $(call objects,$(filter-out %/init.c,$(GUEST_C)) runner/proto/proto.c)
 	@echo "  AR    $@"
@@ -113,6 +144,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libvmrun.a
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(VMRUN_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+# It looks up numbers, to run the filters itself.
+$(BUILD)/unit/test_filter: private LDLIBS += -lseccomp
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libvmrun.a
 	@mkdir -p $(@D)
@@ -141,7 +175,10 @@ unit: build-unit
 unit-asan: build-unit-asan
 	tests/run unit-asan
 
-golden e2e: all
+# Which the guest of tests/e2e/cgroup.sh runs.
+e2e: $(BUILD)/unit/test_cgroup
+
+golden e2e escape hostile-guest kill: all
 	tests/run $@
 
 check:
@@ -150,7 +187,7 @@ check:
 	$(MAKE) -j$(JOBS) check-layers check-headers
 	$(MAKE) -k -j$(JOBS) lint
 	$(MAKE) -j$(JOBS) WERROR=1 build-unit build-unit-asan
-	tests/run unit unit-asan golden e2e
+	tests/run unit unit-asan golden e2e escape hostile-guest kill
 
 fuzz:
 	$(MAKE) BUILD=build/fuzz-asan CC=clang SANITIZE=fuzzer-no-link,address,undefined build-fuzz
@@ -162,7 +199,7 @@ bench: all
 
 # --- what reads the source ---
 
-LINTED := $(patsubst %.c,build/lint/%.ok,$(ALL_C))
+LINTED := $(patsubst %.c,build/lint/%.ok,$(ALL_C) $(wildcard tests/lib/*.c))
 TIDY_FLAGS = -std=gnu11 $(CPPFLAGS) $(WARNINGS) $(if $(filter runner/base/err.c,$<),,-include contrib/analyzer.h)
 
 lint: tidy cppcheck shellcheck
@@ -207,13 +244,13 @@ demo:
 install: all
 	install -D -m 755 vmrun $(DESTDIR)$(PREFIX)/bin/vmrun
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 contrib/man/vmrun.1 \
-		contrib/man/vmrun-template.1
+		contrib/man/vmrun-sandbox.1 contrib/man/vmrun-template.1
 
 clean:
 	rm -rf build vmrun
 
 FORCE:
-.PHONY: all build-unit build-unit-asan build-fuzz unit unit-asan golden e2e check fuzz bench lint \
+.PHONY: all build-unit build-unit-asan build-fuzz unit unit-asan golden e2e escape hostile-guest kill check fuzz bench lint \
 	tidy cppcheck shellcheck check-layers check-headers format demo install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

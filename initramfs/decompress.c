@@ -113,6 +113,13 @@ static const struct libarchive *load(struct err *e)
 	return &lib;
 }
 
+void decompress_prepare(void)
+{
+	struct err ignored;
+
+	(void)!load(&ignored);
+}
+
 struct reader {
 	const struct libarchive *lib;
 	struct archive *a;

@@ -12,6 +12,12 @@
 
 #include "runner/base/err.h"
 
+/**
+ * decompress_prepare() - load libarchive now: where decompress() is called, its files
+ * may be out of reach. What goes wrong is decompress()'s to tell, if it is called.
+ */
+void decompress_prepare(void);
+
 /*
  * Gets decompressed bytes in order. A negative return (-errno) stops, is what
  * decompress() returns, and is the sink's to explain.

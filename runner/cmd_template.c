@@ -215,7 +215,7 @@ static int check_create(const struct vm_spec *spec, struct err *e)
 	} unfit[] = {
 		{ spec->no_template, "no-template" },
 		{ spec->dry_run, "dry-run" },
-		{ spec->verbose, "verbose" },
+		{ spec->verbose != VERBOSE_OFF, "verbose" },
 		{ spec->timing != TIMING_OFF, "timing" },
 	};
 

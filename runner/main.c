@@ -6,6 +6,7 @@
 #include "runner/base/cleanup.h"
 #include "runner/cmd_print.h"
 #include "runner/cmd_run.h"
+#include "runner/cmd_sandbox.h"
 #include "runner/cmd_template.h"
 
 /* What a first word other than these begins is a run. */
@@ -13,6 +14,7 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char *argv[]);
 } commands[] = {
+	{ "sandbox", cmd_sandbox },
 	{ "template", cmd_template },
 };
 

@@ -5,6 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+bool text_is_control(const char *p, const char *start)
+{
+	const unsigned char *b = (const unsigned char *)p;
+	bool c1 = (b[0] == 0xc2 && (b[1] & 0xe0) == 0x80) ||
+		  (p > start && b[-1] == 0xc2 && (b[0] & 0xe0) == 0x80);
+
+	return b[0] < 0x20 || b[0] == 0x7f || c1;
+}
+
 void text_sanitize(char *s)
 {
 	for (unsigned char *p = (unsigned char *)s; *p; p++) {

@@ -18,6 +18,7 @@
 #define VMRUN_BASE_ERR_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #define ERR_TEXT_MAX 768
 
@@ -52,6 +53,12 @@ int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf
  * err_oom() - record that memory ran out. Return: -ENOMEM.
  */
 int err_oom(struct err *e);
+
+/**
+ * text_is_control() - whether byte @p of the string at @start is (part of) what a
+ * terminal may obey: C0, DEL, and C1 in UTF-8, of which it may be either byte.
+ */
+bool text_is_control(const char *p, const char *start);
 
 /**
  * text_sanitize() - replace every control character of a NUL-terminated string

@@ -8,12 +8,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "runner/base/cleanup.h"
 
 #define QEMU_NAME "qemu-system-x86_64"
+#define FILES_MIN 64u
+
+/*
+ * A start holds some 30 open at a time. With few more, a guest comes up in which no
+ * program can open its libraries.
+ */
+static int check_files(struct err *e)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES_MIN)
+		return err_msg(e, EMFILE,
+			       "only %llu files may be open at a time here, and a guest takes %u; "
+			       "raise ulimit -n",
+			       (unsigned long long)files.rlim_cur, FILES_MIN);
+	return 0;
+}
 
 /* An executable regular file, by its absolute path without symlinks. */
 static bool usable_program(const char *path, struct host_facts *ret)
@@ -76,8 +94,10 @@ int host_facts_collect(struct host_facts *ret, struct err *e)
 {
 	struct host_facts f = { .uid = geteuid(), .gid = getegid() };
 	cpu_set_t set;
-	int r;
+	int r = check_files(e);
 
+	if (r < 0)
+		return r;
 	r = subid_load(f.uid, &f.subuids, &f.subgids, e);
 	if (r < 0)
 		return r;

@@ -8,6 +8,20 @@
 
 #include "runner/base/cleanup.h"
 
+int ports_explain(const struct port_forward *p, int errnum, struct err *e)
+{
+	if (errnum == EADDRINUSE)
+		return err_msg(e, EADDRINUSE,
+			       "-p: port %u of %s is in use on the host; choose another",
+			       p->host_port, p->host_ip);
+	if (errnum == EACCES)
+		return err_msg(e, EACCES,
+			       "-p: ports below 1024 need privilege on the host; choose another "
+			       "than %u, or lower net.ipv4.ip_unprivileged_port_start",
+			       p->host_port);
+	return err_errno(e, errnum, "-p: cannot bind %s:%u", p->host_ip, p->host_port);
+}
+
 static int check(const struct port_forward *p, struct err *e)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(p->host_port) };
@@ -23,16 +37,7 @@ static int check(const struct port_forward *p, struct err *e)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
 		return 0;
-	if (errno == EADDRINUSE)
-		return err_msg(e, EADDRINUSE,
-			       "-p: port %u of %s is in use on the host; choose another",
-			       p->host_port, p->host_ip);
-	if (errno == EACCES)
-		return err_msg(e, EACCES,
-			       "-p: ports below 1024 need privilege on the host; choose another "
-			       "than %u, or lower net.ipv4.ip_unprivileged_port_start",
-			       p->host_port);
-	return err_errno(e, errno, "-p: cannot bind %s:%u", p->host_ip, p->host_port);
+	return ports_explain(p, errno, e);
 }
 
 int ports_check(const struct port_forward *ports, unsigned int n, struct err *e)

@@ -24,6 +24,15 @@ static void cleanup_cap(cap_t *caps)
 static const cap_value_t confined[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,
 					CAP_SETPCAP };
 
+uint64_t jail_capabilities(void)
+{
+	uint64_t ret = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		ret |= UINT64_C(1) << kept[i];
+	return ret;
+}
+
 static bool is_in(const cap_value_t *list, size_t n, cap_value_t cap)
 {
 	for (size_t i = 0; i < n; i++)
@@ -67,8 +76,9 @@ static int lock_securebits(struct err *e)
 	return 0;
 }
 
-static int no_new_privs(struct err *e)
+int caps_no_new_privs(struct jail *jail, struct err *e)
 {
+	(void)jail;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(e, errno, "cannot set no_new_privs");
 	return 0;
@@ -79,42 +89,30 @@ int caps_confine(struct jail *jail, struct err *e)
 	int r = drop_bounding(confined, ARRAY_SIZE(confined), e);
 
 	(void)jail;
-	if (r == 0)
-		r = set_caps(confined, ARRAY_SIZE(confined), e);
-	return r == 0 ? no_new_privs(e) : r;
+	return r == 0 ? set_caps(confined, ARRAY_SIZE(confined), e) : r;
 }
 
 int caps_keep_for_9p(struct jail *jail, struct err *e)
 {
-	int r;
+	int r = drop_bounding(kept, ARRAY_SIZE(kept), e);
 
 	(void)jail;
-	r = drop_bounding(kept, ARRAY_SIZE(kept), e);
-	if (r < 0)
-		return r;
-	r = lock_securebits(e);
-	if (r < 0)
-		return r;
-	r = set_caps(kept, ARRAY_SIZE(kept), e);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+	if (r == 0)
+		r = lock_securebits(e);
+	if (r == 0)
+		r = set_caps(kept, ARRAY_SIZE(kept), e);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(kept); i++)
 		if (cap_set_ambient(kept[i], CAP_SET) < 0)
-			return err_errno(e, errno, "cannot make capability %d ambient", kept[i]);
-	return no_new_privs(e);
+			r = err_errno(e, errno, "cannot make capability %d ambient", kept[i]);
+	return r;
 }
 
-int caps_drop_all(struct err *e)
+int caps_drop_all(struct jail *jail, struct err *e)
 {
 	int r = drop_bounding(NULL, 0, e);
 
-	if (r < 0)
-		return r;
-	r = lock_securebits(e);
-	if (r < 0)
-		return r;
-	r = set_caps(NULL, 0, e);
-	if (r < 0)
-		return r;
-	return no_new_privs(e);
+	(void)jail;
+	if (r == 0)
+		r = lock_securebits(e);
+	return r == 0 ? set_caps(NULL, 0, e) : r;
 }

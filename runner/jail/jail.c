@@ -16,29 +16,30 @@
  * PID, IPC, UTS, cgroup and network namespaces. It must wait until vmrun has
  * written the id maps: until then its ids mean nothing.
  *
+ * The rest is the table below: phases, each in its process, and their stages in
+ * their order, each with what must hold after it and what must not have happened.
+ * The table is what runs, and what `vmrun sandbox --explain` prints.
+ *
  * ATTACH, in PID 1, still by the caller's rights (the maps give capabilities
- * over what is mapped; the process's own ids are the caller's). It must take hold
- * of every host directory now, because the next step gives the caller's rights
- * up: a base below a home of mode 0700 can be reached by the caller only. It must
- * not look into the base before that step: what is read with the caller's rights
- * is not what the guest's root may read.
+ * over what is mapped; the process's own ids are the caller's): a base below a home
+ * of mode 0700 can be reached by the caller only.
  *
- * CONFINE, in PID 1, as root of the user namespace. Builds the new root and
- * leaves the old one. It must not run a program of the host, and must not open
- * anything by a path that the base decides. After it the host's file system
- * cannot be named any more.
- *
- * Its last stage takes away the right to mount: mounts are read-only by a flag that
- * who may mount could clear.
+ * CONFINE, in PID 1, as root of the user namespace: builds the new root and leaves
+ * the old one, then takes its own rights away, mounting first.
  *
  * Between CONFINE and EXEC the caller of this room reads the base: whatever a
  * kernel or a list of modules does to the code that reads it, it does in here, with
  * the capabilities that QEMU has and SETPCAP.
  *
+ * REST, in PID 1, while that child waits: in podman's layout PID 1 has QEMU's ids, and
+ * what it held, QEMU would find in /proc/1. So the child does EXEC only after it.
+ *
  * EXEC, in the child that becomes QEMU. Each step takes something away that the
- * steps before needed: limits, capabilities, descriptors. Nothing may come after
- * them but execve(). PID 1 gives up the same: in podman's layout it has QEMU's
- * ids, and what it held, QEMU would find in /proc/1.
+ * steps before needed. Nothing may come after them but execve().
+ *
+ * The network helper has a jail of the same making with fewer stages: it has the
+ * caller's network, and so it has no file, no other process and no capability. It is
+ * PID 1 itself and executes nothing: jail_finish() is its EXEC.
  *
  * Life and death: PID 1 is killed with vmrun (PDEATHSIG, set again after the ids
  * change, which clears it; and its socket to vmrun ends). The kernel kills
@@ -57,7 +58,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -65,16 +65,9 @@
 
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
+#include "runner/jail/filter.h"
 #include "runner/jail/stages.h"
 #include "runner/jail/userns.h"
-
-enum phase { PHASE_ATTACH, PHASE_CONFINE, PHASE_EXEC };
-
-struct stage {
-	enum phase phase;
-	const char *name; /* prefixes the error */
-	int (*run)(struct jail *jail, struct err *e);
-};
 
 static int stage_lifeline(struct jail *jail, struct err *e)
 {
@@ -116,6 +109,16 @@ static int stage_no_namespaces(struct jail *jail, struct err *e)
 	return 0;
 }
 
+static int stage_host_name(struct jail *jail, struct err *e)
+{
+	static const char name[] = "jail";
+
+	(void)jail;
+	if (sethostname(name, sizeof(name) - 1) < 0 || setdomainname("", 0) < 0)
+		return err_errno(e, errno, "cannot set the jail's host name");
+	return 0;
+}
+
 static int stage_session(struct jail *jail, struct err *e)
 {
 	(void)jail;
@@ -124,55 +127,161 @@ static int stage_session(struct jail *jail, struct err *e)
 	return 0;
 }
 
-static int stage_limits(struct jail *jail, struct err *e)
+static int stage_umask(struct jail *jail, struct err *e)
 {
-	struct rlimit core = { 0, 0 }, files;
-
 	(void)jail;
-	if (setrlimit(RLIMIT_CORE, &core) < 0)
-		return err_errno(e, errno, "cannot forbid core dumps");
-	/* A descriptor for every file that the guest has open, and then some. */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-			return err_errno(e, errno, "cannot raise the limit of open files");
-	}
-	/* The guest's modes are final: the client has applied its umask already. */
+	(void)e;
 	umask(0);
 	return 0;
 }
 
-static const struct stage stages[] = {
-	{ PHASE_ATTACH, "lifeline", stage_lifeline },
-	{ PHASE_ATTACH, "private mounts", mounts_private },
-	{ PHASE_ATTACH, "attach", mounts_attach_binds },
-	{ PHASE_ATTACH, "identity", stage_identity },
-	{ PHASE_ATTACH, "lifeline again", stage_lifeline },
-	{ PHASE_ATTACH, "undumpable", stage_undumpable },
+static int stage_filter_first(struct jail *jail, struct err *e)
+{
+	return filter_load(FILTER_FIRST, jail->seccomp, e);
+}
 
-	{ PHASE_CONFINE, "session", stage_session },
-	{ PHASE_CONFINE, "root", mounts_new_root },
-	{ PHASE_CONFINE, "programs", mounts_programs },
-	{ PHASE_CONFINE, "devices", mounts_devices },
-	{ PHASE_CONFINE, "proc", mounts_proc },
-	{ PHASE_CONFINE, "resolver", mounts_resolver },
-	{ PHASE_CONFINE, "base and volumes", mounts_place_binds },
-	{ PHASE_CONFINE, "no namespaces", stage_no_namespaces },
-	{ PHASE_CONFINE, "pivot", mounts_pivot },
-	{ PHASE_CONFINE, "seal", mounts_seal_root },
-	{ PHASE_CONFINE, "capabilities", caps_confine },
+static int stage_filter(struct jail *jail, struct err *e)
+{
+	return filter_load(jail->kind == JAIL_VMM ? FILTER_QEMU : FILTER_NETWORK, jail->seccomp, e);
+}
 
-	{ PHASE_EXEC, "limits", stage_limits },
-	{ PHASE_EXEC, "capabilities", caps_keep_for_9p },
+static int stage_filter_reaper(struct jail *jail, struct err *e)
+{
+	return filter_load(FILTER_REAPER, jail->seccomp, e);
+}
+
+#define BOTH (JAIL_VMM | JAIL_NETWORK)
+
+static const struct jail_stage stages[] = {
+	{ PHASE_ATTACH, BOTH, LAYER_NONE, "lifeline",
+	  "PID 1, and with it everything in the jail, dies with vmrun", NULL, stage_lifeline },
+	{ PHASE_ATTACH, BOTH, LAYER_NONE, "private mounts",
+	  "no mount of the jail's shows on the host, none of the host's later ones in the jail",
+	  NULL, mounts_private },
+	{ PHASE_ATTACH, JAIL_VMM, LAYER_NONE, "attach",
+	  "base and volumes are held by descriptor: nosuid, nodev, noexec, and read-only where "
+	  "asked for",
+	  "look into the base: what the caller may read is not what the guest's root may",
+	  mounts_attach_binds },
+	{ PHASE_ATTACH, BOTH, LAYER_NONE, "identity",
+	  "root of the user namespace; the caller's groups are gone, but under a map of one id, "
+	  "where the kernel forbids that",
+	  "come before what only the caller can reach was attached", stage_identity },
+	{ PHASE_ATTACH, BOTH, LAYER_NONE, "lifeline again",
+	  "as before: a change of ids clears it", NULL, stage_lifeline },
+	{ PHASE_ATTACH, BOTH, LAYER_FIRST, "undumpable",
+	  "PID 1's memory, descriptors and environment cannot be had through /proc", NULL,
+	  stage_undumpable },
+
+	{ PHASE_CONFINE, BOTH, LAYER_SESSION, "session",
+	  "no controlling terminal: nothing can be typed into the caller's", NULL, stage_session },
+	{ PHASE_CONFINE, BOTH, LAYER_ROOT, "root", "an empty file system, mounted nowhere else",
+	  "open anything by a path that the base decides", mounts_new_root },
+	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "programs",
+	  "the files that this QEMU needs, each read-only by itself",
+	  "run a program of the host", mounts_programs },
+	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "devices", "null, urandom, and kvm where it is used",
+	  NULL, mounts_devices },
+	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "proc",
+	  "the 9p server's /proc/self/fd, and no sysctl", NULL, mounts_proc },
+	{ PHASE_CONFINE, JAIL_NETWORK, LAYER_ROOT, "resolver", "a copy of /etc/resolv.conf", NULL,
+	  mounts_resolver },
+	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "base and volumes",
+	  "below /vm, by the descriptors of \"attach\"", NULL, mounts_place_binds },
+	{ PHASE_CONFINE, BOTH, LAYER_NAMESPACES, "no namespaces",
+	  "no further user namespace, by a limit of zero",
+	  "come after the host's /proc is gone", stage_no_namespaces },
+	{ PHASE_CONFINE, BOTH, LAYER_ROOT, "pivot",
+	  "the host's file system cannot be named any more", NULL, mounts_pivot },
+	{ PHASE_CONFINE, BOTH, LAYER_UTS, "host name", "the host's name cannot be learnt either",
+	  NULL, stage_host_name },
+	{ PHASE_CONFINE, BOTH, LAYER_SEAL, "seal", "/ is read-only",
+	  "leave anything that can be written but base and volumes", mounts_seal_root },
+	{ PHASE_CONFINE, BOTH, LAYER_NO_NEW_PRIVS, "no new privileges",
+	  "no program can give a right that was not there before", NULL, caps_no_new_privs },
+	{ PHASE_CONFINE, JAIL_VMM, LAYER_CAPS, "capabilities of PID 1",
+	  "what QEMU gets, and SETPCAP: nobody can mount, or make a mount writable",
+	  "read what the base holds before", caps_confine },
+	{ PHASE_CONFINE, JAIL_VMM, LAYER_FILTER, "system calls of PID 1",
+	  "what no process of the jail has a use for kills it, all its children too", NULL,
+	  stage_filter_first },
+
+	{ PHASE_REST, JAIL_VMM, LAYER_FIRST, "capabilities of PID 1", "none, for good", NULL,
+	  caps_drop_all },
+	{ PHASE_REST, JAIL_VMM, LAYER_FIRST, "system calls of PID 1",
+	  "it can wait, and tell vmrun", NULL, stage_filter_reaper },
+
+	{ PHASE_EXEC, BOTH, LAYER_LIMITS, "limits", "no core dump, and the other limits below",
+	  NULL, limits_apply },
+	{ PHASE_EXEC, JAIL_VMM, LAYER_NONE, "umask",
+	  "modes are the guest's: its kernel has applied a umask already", NULL, stage_umask },
+	{ PHASE_EXEC, JAIL_VMM, LAYER_CAPS, "capabilities",
+	  "CHOWN, DAC_OVERRIDE, FOWNER, FSETID and no other, for good",
+	  "come before a step that needs more", caps_keep_for_9p },
+	{ PHASE_EXEC, JAIL_NETWORK, LAYER_CAPS, "capabilities", "none, for good", NULL,
+	  caps_drop_all },
+	{ PHASE_EXEC, BOTH, LAYER_FILTER, "system calls", "only those of the table",
+	  "be anything but the last", stage_filter },
 };
 
-static int run_phase(struct jail *jail, enum phase phase, struct err *e)
+const struct jail_stage *jail_stages(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(stages);
+	return stages;
+}
+
+const char *jail_layer_name(enum jail_layer layer)
+{
+	static const char *const names[LAYER_END] = {
+		[LAYER_ROOT] = "root",
+		[LAYER_SEAL] = "seal",
+		[LAYER_PID] = "pid",
+		[LAYER_NET] = "net",
+		[LAYER_IPC] = "ipc",
+		[LAYER_UTS] = "uts",
+		[LAYER_CGROUP] = "cgroup",
+		[LAYER_CAPS] = "capabilities",
+		[LAYER_NO_NEW_PRIVS] = "no-new-privs",
+		[LAYER_NAMESPACES] = "no-namespaces",
+		[LAYER_FILTER] = "seccomp",
+		[LAYER_LIMITS] = "limits",
+		[LAYER_DESCRIPTORS] = "descriptors",
+		[LAYER_ENVIRONMENT] = "environment",
+		[LAYER_SESSION] = "session",
+		[LAYER_FIRST] = "first-process",
+	};
+
+	return layer < LAYER_END ? names[layer] : NULL;
+}
+
+const char *jail_phase_name(enum jail_phase phase)
+{
+	static const char *const names[PHASE_END] = {
+		[PHASE_ATTACH] = "attach",
+		[PHASE_CONFINE] = "confine",
+		[PHASE_EXEC] = "exec",
+		[PHASE_REST] = "rest",
+	};
+
+	return phase < PHASE_END ? names[phase] : NULL;
+}
+
+static bool has(const struct jail *jail, enum jail_layer layer)
+{
+	return layer == LAYER_NONE || !(jail->without & 1u << layer);
+}
+
+static int run_phase(struct jail *jail, enum jail_phase phase, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
-		int r = stages[i].phase == phase ? stages[i].run(jail, e) : 0;
+		const struct jail_stage *s = &stages[i];
+		int r;
 
+		if (s->phase != phase || !(s->kinds & jail->kind) || !has(jail, s->layer))
+			continue;
+		r = s->run(jail, e);
 		if (r < 0)
-			return err_prefix(e, "jail (%s)", stages[i].name);
+			return err_prefix(e, "jail (%s)", s->name);
 	}
 	return 0;
 }
@@ -180,6 +289,8 @@ static int run_phase(struct jail *jail, enum phase phase, struct err *e)
 void jail_init(struct jail *jail)
 {
 	memset(jail, 0, sizeof(*jail));
+	jail->kind = JAIL_VMM;
+	jail->cgroup_fd = -1;
 }
 
 void jail_free(struct jail *jail)
@@ -229,21 +340,53 @@ static int attach_as_root(struct jail *jail, struct err *e)
 	return 0;
 }
 
+static const struct jail_namespace namespaces[] = {
+	{ LAYER_NONE, BOTH, CLONE_NEWUSER, "user",
+	  "only the ids of the map exist; its root is nobody on the host" },
+	{ LAYER_NONE, BOTH, CLONE_NEWNS, "mnt", "a file system of its own" },
+	{ LAYER_PID, BOTH, CLONE_NEWPID, "pid",
+	  "no other process can be named; all end with its first" },
+	{ LAYER_NET, JAIL_VMM, CLONE_NEWNET, "net",
+	  "QEMU's is empty, even of loopback and abstract sockets; its network is a socket to the "
+	  "network helper, which stays in the caller's: it is the way out" },
+	{ LAYER_IPC, BOTH, CLONE_NEWIPC, "ipc", "no shared memory, no queues of others" },
+	{ LAYER_UTS, BOTH, CLONE_NEWUTS, "uts", "the host's name cannot be set" },
+	{ LAYER_CGROUP, BOTH, CLONE_NEWCGROUP, "cgroup",
+	  "the host's tree of control groups cannot be seen" },
+	{ LAYER_NONE, 0, 0, "time", "gives no right: in a new one clocks are shifted, not set" },
+};
+
+const struct jail_namespace *jail_namespaces(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(namespaces);
+	return namespaces;
+}
+
+static uint64_t clone_flags(const struct jail *jail)
+{
+	uint64_t flags = CLONE_PIDFD;
+
+	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
+		if (namespaces[i].kinds & jail->kind && has(jail, namespaces[i].layer))
+			flags |= namespaces[i].flag;
+	if (jail->cgroup_fd >= 0)
+		flags |= CLONE_INTO_CGROUP;
+	return flags;
+}
+
 int jail_spawn(struct jail *jail, void (*main)(void *arg), void *arg, int *ret_pidfd, struct err *e)
 {
 	_cleanup_close_ int pidfd = -1, go_read = -1, go_write = -1;
 	struct clone_args args = {
-		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-			 CLONE_NEWCGROUP | CLONE_PIDFD,
+		.flags = clone_flags(jail),
 		.pidfd = (uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
+		.cgroup = jail->cgroup_fd < 0 ? 0 : (uint64_t)jail->cgroup_fd,
 	};
 	int go[2], r;
 	long pid;
 
 	jail->groups_denied = userns_groups_denied(jail->uids, jail->gids);
-	if (!jail->host_network)
-		args.flags |= CLONE_NEWNET;
 	if (geteuid() == 0) {
 		r = attach_as_root(jail, e);
 		if (r < 0)
@@ -254,6 +397,11 @@ int jail_spawn(struct jail *jail, void (*main)(void *arg), void *arg, int *ret_p
 	go_read = go[0];
 	go_write = go[1];
 	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0 && args.flags & CLONE_INTO_CGROUP) {
+		/* Delegated as it looked, but not to us; or the kernel is too old. */
+		args.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+	}
 	if (pid < 0)
 		return userns_explain(errno, e);
 	if (pid == 0) {
@@ -287,8 +435,14 @@ int jail_confine(struct jail *jail, struct err *e)
 	return run_phase(jail, PHASE_CONFINE, e);
 }
 
+int jail_finish(struct jail *jail, struct err *e)
+{
+	return run_phase(jail, PHASE_EXEC, e);
+}
+
 /* Makes fds[0..n) descriptors 0..n-1, and everything above close-on-exec. */
-static int place_fds(const int *fds, unsigned int n, int *keep, struct err *e)
+static int place_fds(const struct jail *jail, const int *fds, unsigned int n, int *keep,
+		     struct err *e)
 {
 	int high[16];
 
@@ -307,23 +461,35 @@ static int place_fds(const int *fds, unsigned int n, int *keep, struct err *e)
 		else if (dup2(high[i], (int)i) < 0)
 			return err_errno(e, errno, "cannot pass descriptor %d on", fds[i]);
 	}
-	if (*keep < 0 || syscall(SYS_close_range, n, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+	if (*keep < 0 || (has(jail, LAYER_DESCRIPTORS) &&
+			  syscall(SYS_close_range, n, ~0U, CLOSE_RANGE_CLOEXEC) < 0))
 		return err_errno(e, errno, "cannot close descriptors");
 	return 0;
 }
 
+/* Between PID 1 and the child that becomes QEMU. */
+struct exec_pipes {
+	int go[2];   /* a byte: PID 1 has given up what QEMU must not find in it */
+	int said[2]; /* a struct err, or the end: it was executed */
+};
+
 static void exec_child(struct jail *jail, char *const argv[], bool preload, const int *fds,
-		       unsigned int n_fds, int err_fd)
+		       unsigned int n_fds, const struct exec_pipes *pipes)
 {
+	int err_fd = pipes->said[1];
+	char byte;
 	struct err e = { 0 };
 	sigset_t none;
 	char *const envp[] = { preload ? "LD_PRELOAD=" JAIL_PRELOAD : NULL, NULL };
 
 	sigemptyset(&none);
-	if (place_fds(fds, n_fds, &err_fd, &e) == 0 && run_phase(jail, PHASE_EXEC, &e) == 0) {
+	close(pipes->go[1]);
+	if (read(pipes->go[0], &byte, 1) != 1)
+		_exit(127);
+	if (place_fds(jail, fds, n_fds, &err_fd, &e) == 0 && run_phase(jail, PHASE_EXEC, &e) == 0) {
 		signal(SIGPIPE, SIG_DFL);
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		execve(argv[0], argv, envp);
+		execve(argv[0], argv, has(jail, LAYER_ENVIRONMENT) ? envp : environ);
 		err_errno(&e, errno, "cannot run %s in the jail", argv[0]);
 	}
 	fs_write_all(err_fd, &e, sizeof(e));
@@ -338,7 +504,7 @@ static bool is_kept(int fd, const int *keep, unsigned int n)
 	return false;
 }
 
-int jail_close_others(const int *keep, unsigned int n, struct err *e)
+static int close_others(const int *keep, unsigned int n, struct err *e)
 {
 	int highest = STDERR_FILENO;
 
@@ -353,37 +519,89 @@ int jail_close_others(const int *keep, unsigned int n, struct err *e)
 	return 0;
 }
 
+int jail_let_go(const struct jail *jail, const int *keep, unsigned int n, struct err *e)
+{
+	int all[JAIL_KEEP_MAX + 2 * JAIL_BINDS_MAX];
+	int null;
+
+	if (!has(jail, LAYER_DESCRIPTORS))
+		return 0;
+	if (n > JAIL_KEEP_MAX)
+		return err_msg(e, EINVAL, "too many descriptors for the jail's first process");
+	memcpy(all, keep, n * sizeof(*keep));
+	for (unsigned int i = 0; i < jail->n_binds; i++) {
+		all[n++] = jail->binds[i].source_fd;
+		all[n++] = jail->binds[i].tree_fd;
+	}
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return err_errno(e, errno, "cannot open /dev/null");
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	return close_others(all, n, e);
+}
+
+static int make_pipes(struct exec_pipes *ret, struct err *e)
+{
+	if (pipe2(ret->go, O_CLOEXEC) < 0)
+		return err_errno(e, errno, "cannot make a pipe");
+	if (pipe2(ret->said, O_CLOEXEC) < 0) {
+		close(ret->go[0]);
+		close(ret->go[1]);
+		return err_errno(e, errno, "cannot make a pipe");
+	}
+	return 0;
+}
+
+/* PID 1 gives up all but @keep, and what it waits for the child by. */
+static int rest(struct jail *jail, const int *keep, unsigned int n_keep,
+		const struct exec_pipes *pipes, struct err *e)
+{
+	int all[JAIL_KEEP_MAX + 2];
+	int r = 0;
+
+	if (n_keep > JAIL_KEEP_MAX)
+		return err_msg(e, EINVAL, "too many descriptors for the jail's first process");
+	memcpy(all, keep, n_keep * sizeof(*keep));
+	all[n_keep] = pipes->go[1];
+	all[n_keep + 1] = pipes->said[0];
+	if (has(jail, LAYER_FIRST))
+		r = close_others(all, n_keep + 2, e);
+	return r == 0 ? run_phase(jail, PHASE_REST, e) : r;
+}
+
 int jail_exec(struct jail *jail, char *const argv[], bool preload, const int *fds,
 	      unsigned int n_fds, const int *keep, unsigned int n_keep, pid_t *ret_pid,
 	      struct err *e)
 {
+	struct exec_pipes pipes;
 	struct err said;
-	int err_read, pipefd[2], r;
-	ssize_t n;
+	ssize_t n = 0;
 	pid_t pid;
+	int r = make_pipes(&pipes, e);
 
-	if (pipe2(pipefd, O_CLOEXEC) < 0)
-		return err_errno(e, errno, "cannot make a pipe");
+	if (r < 0)
+		return r;
 	pid = fork();
 	if (pid == 0)
-		exec_child(jail, argv, preload, fds, n_fds, pipefd[1]);
-	close(pipefd[1]);
-	err_read = pipefd[0];
+		exec_child(jail, argv, preload, fds, n_fds, &pipes);
+	close(pipes.go[0]);
+	close(pipes.said[1]);
 	if (pid < 0)
-		return err_errno(e, errno, "cannot fork in the jail");
-	r = caps_drop_all(e);
-	if (r < 0)
-		return r;
-	do
-		n = read(err_read, &said, sizeof(said));
-	while (n < 0 && errno == EINTR);
-	r = jail_close_others(keep, n_keep, e);
-	if (r < 0)
-		return r;
-	if (n == sizeof(said)) {
+		r = err_errno(e, errno, "cannot fork in the jail");
+	if (r == 0)
+		r = rest(jail, keep, n_keep, &pipes, e);
+	if (r == 0 && write(pipes.go[1], "", 1) != 1)
+		r = err_errno(e, errno, "cannot let the jail's other process go");
+	close(pipes.go[1]);
+	while (r == 0 && (n = read(pipes.said[0], &said, sizeof(said))) < 0 && errno == EINTR)
+		;
+	close(pipes.said[0]);
+	if (r == 0 && n == sizeof(said)) {
 		*e = said;
-		return -said.errnum;
+		r = -said.errnum;
 	}
-	*ret_pid = pid;
-	return 0;
+	if (r == 0)
+		*ret_pid = pid;
+	return r;
 }

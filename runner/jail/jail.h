@@ -7,6 +7,7 @@
 #define VMRUN_JAIL_JAIL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "runner/base/err.h"
@@ -14,7 +15,39 @@
 #include "runner/spec/vm_spec.h"
 
 #define JAIL_BINDS_MAX 320
+#define JAIL_KEEP_MAX 16
 #define JAIL_PRELOAD "/vm/preload.so"
+
+/* What lives in it. */
+enum jail_kind {
+	JAIL_VMM = 1,	  /* QEMU: the base, the volumes, no network */
+	JAIL_NETWORK = 2, /* the network helper: the caller's network, and no file */
+};
+
+/*
+ * What stands between a program in QEMU's place and the host. A self-test takes them
+ * away one by one to see that it would notice; nothing else ever does.
+ */
+enum jail_layer {
+	LAYER_NONE, /* of a stage that belongs to no layer: it is always run */
+	LAYER_ROOT, /* a file system of its own, the host's gone */
+	LAYER_SEAL, /* which is read-only */
+	LAYER_PID,  /* namespaces */
+	LAYER_NET,
+	LAYER_IPC,
+	LAYER_UTS,
+	LAYER_CGROUP,
+	LAYER_CAPS,	    /* four capabilities, the bounding set emptied, securebits locked */
+	LAYER_NO_NEW_PRIVS, /* needed by LAYER_FILTER, which goes with it */
+	LAYER_NAMESPACES,   /* no further user namespaces */
+	LAYER_FILTER,	    /* system calls */
+	LAYER_LIMITS,
+	LAYER_DESCRIPTORS,
+	LAYER_ENVIRONMENT,
+	LAYER_SESSION, /* no terminal */
+	LAYER_FIRST,   /* PID 1: undumpable, without capabilities, descriptors, system calls */
+	LAYER_END
+};
 
 /* A host directory or file that is visible in the jail. */
 struct jail_bind {
@@ -26,10 +59,13 @@ struct jail_bind {
 };
 
 struct jail {
-	const struct id_map *uids; /* borrowed */
-	const struct id_map *gids; /* borrowed */
-	const char *qemu;	   /* borrowed: absolute path on the host, and in the jail */
-	bool host_network;	   /* stay in the caller's network namespace */
+	enum jail_kind kind;
+	unsigned int without;	       /* 1u << enum jail_layer: of a self-test */
+	const struct id_map *uids;     /* borrowed */
+	const struct id_map *gids;     /* borrowed */
+	const struct strvec *programs; /* borrowed: host paths, shown read-only where they are */
+	enum seccomp_mode seccomp;
+	int cgroup_fd;		       /* borrowed: of a cgroup v2 that it is born into; -1: none */
 	bool kvm;		   /* /dev/kvm is visible */
 	bool keep_groups;	   /* keep the caller's supplementary groups */
 	bool groups_denied;	   /* set by jail_spawn(): setgroups(2) is forbidden in there */
@@ -39,11 +75,44 @@ struct jail {
 	unsigned int n_binds;
 };
 
+/* A mount that the jail is made of. */
+struct jail_mount {
+	unsigned int kinds;
+	const char *target; /* path in the jail; may stand for many */
+	const char *what;
+	unsigned int attrs; /* MOUNT_ATTR_*; read-only binds have MOUNT_ATTR_RDONLY too */
+};
+
+enum jail_mount_id {
+	MOUNT_ROOT,
+	MOUNT_PROGRAMS,
+	MOUNT_DEVICES,
+	MOUNT_PROC,
+	MOUNT_BINDS,
+	MOUNT_CACHES,
+	MOUNT_END
+};
+
+/** jail_mounts() - MOUNT_END of them. */
+const struct jail_mount *jail_mounts(void);
+
+/* A namespace: of the jail's own, or the caller's. */
+struct jail_namespace {
+	enum jail_layer layer;
+	unsigned int kinds; /* of jail that have their own */
+	uint64_t flag;	    /* CLONE_NEW* */
+	const char *name;   /* as in /proc/PID/ns */
+	const char *why;
+};
+
+/** jail_namespaces() - all that the kernel knows. */
+const struct jail_namespace *jail_namespaces(size_t *ret_n);
+
 /**
- * jail_close_others() - close all descriptors above 2 but those of @keep.
- * @keep: -1 stands for none.
+ * jail_capabilities() - a bit for each that QEMU keeps, in every set: no other process
+ * that lives on in a jail has any.
  */
-int jail_close_others(const int *keep, unsigned int n, struct err *e);
+uint64_t jail_capabilities(void);
 
 void jail_init(struct jail *jail);
 void jail_free(struct jail *jail);
@@ -69,6 +138,42 @@ int jail_spawn(struct jail *jail, void (*main)(void *arg), void *arg, int *ret_p
 	       struct err *e);
 
 /**
+ * jail_let_go() - first of all in the child: of what was open in the caller, and in its
+ * shell, only @keep is left, and what the jail's binds hold; 0 to 2 are /dev/null.
+ * @keep: at most JAIL_KEEP_MAX; -1 stands for none.
+ */
+int jail_let_go(const struct jail *jail, const int *keep, unsigned int n, struct err *e);
+
+/* When a stage runs, and where. */
+enum jail_phase {
+	PHASE_ATTACH,  /* PID 1, with the caller's rights */
+	PHASE_CONFINE, /* PID 1, as root of the user namespace */
+	PHASE_REST,    /* PID 1, before QEMU runs: what it has for good */
+	PHASE_EXEC,    /* the process that becomes QEMU, or is the network helper */
+	PHASE_END
+};
+
+/* One step into the jail. The table of them is the order, and the documentation. */
+struct jail_stage {
+	enum jail_phase phase;
+	unsigned int kinds;	/* enum jail_kind, or-ed */
+	enum jail_layer layer;
+	const char *name;	/* prefixes the error */
+	const char *must;	/* what holds after it */
+	const char *must_not;	/* what must not have happened before, or after; or NULL */
+	int (*run)(struct jail *jail, struct err *e);
+};
+
+/** jail_stages() - all of them, in the order in which they run. */
+const struct jail_stage *jail_stages(size_t *ret_n);
+
+/** jail_layer_name() - "root", "seal", ... or NULL for what is no layer. */
+const char *jail_layer_name(enum jail_layer layer);
+
+/** jail_phase_name() - "attach", "confine", ... */
+const char *jail_phase_name(enum jail_phase phase);
+
+/**
  * jail_attach() - in the child: take hold of the host directories that the jail
  * will show, then become root of the user namespace.
  *
@@ -89,8 +194,8 @@ int jail_confine(struct jail *jail, struct err *e);
  * @preload: have the dynamic linker load jail.preload into it.
  * @fds: become descriptors 0, 1, ... of the program, -1: that one is closed; it has
  *	no others.
- * @keep, @n_keep: what the calling process needs on: it closes all others, for
- *	what it holds the program may find in /proc.
+ * @keep, @n_keep: what the calling process needs on, at most JAIL_KEEP_MAX: it closes
+ *	all others before, for what it holds the program may find in /proc.
  * @ret_pid: pid in the jail's PID namespace.
  *
  * Returns once the program was executed, or why it could not be. The calling
@@ -99,5 +204,11 @@ int jail_confine(struct jail *jail, struct err *e);
 int jail_exec(struct jail *jail, char *const argv[], bool preload, const int *fds,
 	      unsigned int n_fds, const int *keep, unsigned int n_keep, pid_t *ret_pid,
 	      struct err *e);
+
+/**
+ * jail_finish() - what jail_exec() does to QEMU, to the calling process: for a
+ * JAIL_NETWORK, whose PID 1 goes on as what it was made for.
+ */
+int jail_finish(struct jail *jail, struct err *e);
 
 #endif

@@ -27,9 +27,28 @@
 #include "runner/jail/stages.h"
 #include "runner/jail/userns.h"
 
-#define PROGRAM_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
-#define DEVICE_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 #define DATA_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
+static const struct jail_mount mounts[MOUNT_END] = {
+	/* Read-only only once it is built: mounts_seal_root(). */
+	[MOUNT_ROOT] = { JAIL_VMM | JAIL_NETWORK, "/", "tmpfs of 1 MiB",
+			 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
+	[MOUNT_PROGRAMS] = { JAIL_VMM, "/usr/...",
+			     "QEMU, its libraries and firmware, each file by itself",
+			     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
+	[MOUNT_DEVICES] = { JAIL_VMM, "/dev/...", "null, urandom, and kvm where it is used",
+			    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC },
+	[MOUNT_PROC] = { JAIL_VMM, "/proc", "processes of the jail, and nothing else of proc",
+			 MOUNT_ATTR_RDONLY | DATA_ATTRS },
+	[MOUNT_BINDS] = { JAIL_VMM, "/vm/...", "the base and the volumes", DATA_ATTRS },
+	[MOUNT_CACHES] = { JAIL_VMM, "(detached)", "kernels and templates, for PID 1 only",
+			   MOUNT_ATTR_RDONLY | DATA_ATTRS },
+};
+
+const struct jail_mount *jail_mounts(void)
+{
+	return mounts;
+}
 
 int mounts_private(struct jail *jail, struct err *e)
 {
@@ -61,7 +80,7 @@ static int clone_tree(int dirfd, const char *path, uint64_t attrs)
 
 int mounts_clone(int fd, bool read_only)
 {
-	return clone_tree(fd, "", DATA_ATTRS | (read_only ? MOUNT_ATTR_RDONLY : 0));
+	return clone_tree(fd, "", mounts[MOUNT_BINDS].attrs | (read_only ? MOUNT_ATTR_RDONLY : 0));
 }
 
 /*
@@ -165,10 +184,9 @@ int mounts_new_root(struct jail *jail, struct err *e)
 {
 	static const char *const dirs[] = { "dev", "proc", "etc", "vm", "vm/root", "vm/volumes" };
 	_cleanup_close_ int root = new_mount("tmpfs", "size", "1m",
-					     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+					     mounts[MOUNT_ROOT].attrs & ~MOUNT_ATTR_RDONLY);
 	int r;
 
-	(void)jail;
 	if (root < 0)
 		return err_errno(e, -root, "cannot make the jail's root file system");
 	umask(0022);
@@ -178,6 +196,8 @@ int mounts_new_root(struct jail *jail, struct err *e)
 		return r;
 	if (fchdir(root) < 0)
 		return err_errno(e, errno, "cannot enter the jail's root file system");
+	if (jail->kind == JAIL_NETWORK)
+		return make_dir("etc", e);
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		r = make_dir(dirs[i], e);
 		if (r < 0)
@@ -186,82 +206,34 @@ int mounts_new_root(struct jail *jail, struct err *e)
 	return 0;
 }
 
-/* Show the host's directory @path (absolute) in the jail at the same place. */
-static int show_programs(const char *path, struct err *e)
+/* Show one file of the host's, the one that @path leads to, at the same place. */
+static int show_file(const char *path, const struct jail_mount *as, struct err *e)
 {
-	_cleanup_close_ int tree = -1;
-	char link[PATH_MAX];
-	struct stat st;
-	ssize_t n;
+	_cleanup_close_ int tree = clone_tree(AT_FDCWD, path, as->attrs);
 	int r;
 
-	if (lstat(path, &st) < 0)
-		return 0;
-	if (S_ISLNK(st.st_mode)) {
-		n = readlink(path, link, sizeof(link) - 1);
-		if (n < 0)
-			return err_errno(e, errno, "cannot read link %s", path);
-		link[n] = '\0';
-		if (symlink(link, path + 1) < 0)
-			return err_errno(e, errno, "cannot make %s in the jail", path);
-		return 0;
-	}
-	tree = clone_tree(AT_FDCWD, path, PROGRAM_ATTRS);
 	if (tree < 0)
 		return err_errno(e, -tree, "cannot attach %s", path);
-	r = S_ISDIR(st.st_mode) ? make_dir(path + 1, e) : make_file(path + 1, "", 0, e);
-	if (r < 0)
-		return r;
-	return attach(tree, path + 1, e);
-}
-
-/*
- * A QEMU outside the system's directories, installed as PREFIX/bin/NAME: show
- * what an installation has, and not all of PREFIX, which may be a home.
- */
-static int show_qemu_prefix(const char *qemu, struct err *e)
-{
-	static const char *const shown[] = { "/usr/", "/bin/", "/sbin/" };
-	static const char *const parts[] = { "bin",	"lib",	      "lib64",
-					     "libexec", "share/qemu", "share/seabios" };
-	char prefix[PATH_MAX], path[PATH_MAX + 16];
-	int r;
-
-	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
-		if (!strncmp(qemu, shown[i], strlen(shown[i])))
-			return 0;
-	snprintf(prefix, sizeof(prefix), "%s", qemu);
-	*strrchr(prefix, '/') = '\0';
-	if (strlen(prefix) < 5 || strcmp(prefix + strlen(prefix) - 4, "/bin"))
-		return err_msg(e, EINVAL, "QEMU at %s is not installed as PREFIX/bin/NAME; do so",
-			       qemu);
-	prefix[strlen(prefix) - 4] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		snprintf(path, sizeof(path), "%s/%s", prefix, parts[i]);
+	r = make_file(path + 1, "", 0, e);
+	if (r == -ENOENT) {
 		r = make_parents(path, e);
 		if (r == 0)
-			r = show_programs(path, e);
-		if (r < 0)
-			return r;
+			r = make_file(path + 1, "", 0, e);
 	}
-	return 0;
+	return r == 0 ? attach(tree, path + 1, e) : r;
 }
 
 int mounts_programs(struct jail *jail, struct err *e)
 {
-	static const char *const paths[] = { "/usr",   "/bin",	 "/sbin",   "/lib",
-					     "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache" };
-	int r;
+	for (size_t i = 0; i < jail->programs->n; i++) {
+		int r = show_file(jail->programs->v[i], &mounts[MOUNT_PROGRAMS], e);
 
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		r = show_programs(paths[i], e);
 		if (r < 0)
 			return r;
 	}
-	r = show_qemu_prefix(jail->qemu, e);
-	if (r == 0 && jail->preload)
-		r = make_file(JAIL_PRELOAD + 1, jail->preload, jail->preload_len, e);
-	return r;
+	return jail->preload ?
+		       make_file(&JAIL_PRELOAD[1], jail->preload, jail->preload_len, e) :
+		       0;
 }
 
 int mounts_devices(struct jail *jail, struct err *e)
@@ -270,15 +242,8 @@ int mounts_devices(struct jail *jail, struct err *e)
 					jail->kvm ? "/dev/kvm" : NULL };
 
 	for (size_t i = 0; i < ARRAY_SIZE(devices) && devices[i]; i++) {
-		_cleanup_close_ int tree = clone_tree(AT_FDCWD, devices[i], DEVICE_ATTRS);
-		int r;
+		int r = show_file(devices[i], &mounts[MOUNT_DEVICES], e);
 
-		if (tree < 0)
-			return err_errno(e, -tree, "cannot attach %s", devices[i]);
-		r = make_file(devices[i] + 1, "", 0, e);
-		if (r < 0)
-			return r;
-		r = attach(tree, devices[i] + 1, e);
 		if (r < 0)
 			return r;
 	}
@@ -288,10 +253,12 @@ int mounts_devices(struct jail *jail, struct err *e)
 int mounts_proc(struct jail *jail, struct err *e)
 {
 	/* QEMU's 9p server goes by /proc/self/fd for chmod and xattrs. */
-	_cleanup_close_ int proc = new_mount("proc", "subset", "pid",
-					     DATA_ATTRS | MOUNT_ATTR_RDONLY);
+	unsigned int attrs = mounts[MOUNT_PROC].attrs;
+	/* Where a self-test left the PID namespace out, only the host's can be had. */
+	_cleanup_close_ int proc = jail->without & 1u << LAYER_PID ?
+					   clone_tree(AT_FDCWD, "/proc", attrs) :
+					   new_mount("proc", "subset", "pid", attrs);
 
-	(void)jail;
 	if (proc < 0)
 		return err_errno(e, -proc,
 				 "cannot mount a /proc of the jail's own (a container that masks "
@@ -304,8 +271,9 @@ int mounts_resolver(struct jail *jail, struct err *e)
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 
-	/* QEMU's user networking forwards name queries to the host's servers. */
-	if (!jail->host_network || fs_read_host("/etc/resolv.conf", 65536, &text, &len) < 0)
+	/* Name queries are forwarded to the host's servers. */
+	(void)jail;
+	if (fs_read_host("/etc/resolv.conf", 65536, &text, &len) < 0)
 		return 0;
 	return make_file("etc/resolv.conf", text, len, e);
 }

@@ -34,11 +34,16 @@ int caps_confine(struct jail *jail, struct err *e);
 
 /**
  * caps_keep_for_9p() - keep CHOWN, DAC_OVERRIDE, FOWNER and FSETID in every set
- * and across exec, lose all others for good, and set no_new_privs.
+ * and across exec, and lose all others for good.
  */
 int caps_keep_for_9p(struct jail *jail, struct err *e);
 
 /** caps_drop_all() - no capability in any set, none to be had again. */
-int caps_drop_all(struct err *e);
+int caps_drop_all(struct jail *jail, struct err *e);
+
+int caps_no_new_privs(struct jail *jail, struct err *e);
+
+/* limits.c */
+int limits_apply(struct jail *jail, struct err *e);
 
 #endif

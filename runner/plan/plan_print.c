@@ -9,15 +9,6 @@ static const char *const mode_names[] = { "read-write", "read-only", "ephemeral"
 static const char *const lock_names[] = { "shared with other readers", "exclusive", "tolerant" };
 static const char *const idmap_names[] = { "auto", "caller", "subid", "single", "explicit" };
 
-/* Of what a terminal may obey: C0, DEL, and C1 in UTF-8, of which @p may be either byte. */
-static bool is_control(const unsigned char *p, const unsigned char *start)
-{
-	bool c1 = (p[0] == 0xc2 && (p[1] & 0xe0) == 0x80) ||
-		  (p > start && p[-1] == 0xc2 && (p[0] & 0xe0) == 0x80);
-
-	return p[0] < 0x20 || p[0] == 0x7f || c1;
-}
-
 /* As a shell would take it back: quoted where it must be, always one line. */
 static void print_word(struct strbuf *out, const char *word)
 {
@@ -29,13 +20,13 @@ static void print_word(struct strbuf *out, const char *word)
 		return;
 	}
 	strbuf_puts(out, "$'");
-	for (const unsigned char *start = (const unsigned char *)word, *p = start; *p; p++) {
-		if (is_control(p, start))
-			strbuf_printf(out, "\\%03o", *p);
+	for (const char *p = word; *p; p++) {
+		if (text_is_control(p, word))
+			strbuf_printf(out, "\\%03o", (unsigned char)*p);
 		else if (*p == '\'' || *p == '\\')
 			strbuf_printf(out, "\\%c", *p);
 		else
-			strbuf_putc(out, (char)*p);
+			strbuf_putc(out, *p);
 	}
 	strbuf_putc(out, '\'');
 }
@@ -91,6 +82,8 @@ static void print_kernel(const struct base_report *report, struct strbuf *out)
 static void print_network(const struct vm_plan *plan, struct strbuf *out)
 {
 	strbuf_puts(out, plan->network == NET_USER ? "network     user" : "network     none");
+	if (plan->network == NET_USER && plan->in.spec->host_loopback)
+		strbuf_puts(out, ", 10.0.2.2 is the host's 127.0.0.1");
 	for (unsigned int i = 0; i < plan->in.spec->n_ports; i++) {
 		const struct port_forward *p = &plan->in.spec->ports[i];
 

@@ -10,29 +10,18 @@ static void add(struct strvec *v, const char *option, const char *value)
 	strvec_add(v, value);
 }
 
+/*
+ * QEMU has no network of its own: its namespace is empty. The card is always there (one
+ * machine shape), wired to runner/net, or to a hub that has no other port.
+ */
 static void add_netdev(const struct vm_plan *plan, struct strvec *v)
 {
-	struct strbuf b = { 0 };
-
 	if (plan->network == NET_NONE || plan->in.start == START_MAKE) {
-		/*
-		 * The device is always there (one machine shape), and what it is
-		 * wired to lives in an empty network namespace.
-		 */
-		add(v, "-netdev", "user,id=net0,ipv6=off,restrict=on");
+		add(v, "-netdev", "hubport,id=net0,hubid=0");
 		return;
 	}
-	strbuf_puts(&b, "user,id=net0,ipv6=off");
-	for (unsigned int i = 0; i < plan->in.spec->n_ports; i++) {
-		const struct port_forward *p = &plan->in.spec->ports[i];
-
-		strbuf_printf(&b, ",hostfwd=%s:%s:%" PRIu16 "-:%" PRIu16, p->udp ? "udp" : "tcp",
-			      p->host_ip, p->host_port, p->guest_port);
-	}
-	add(v, "-netdev", strbuf_str(&b));
-	if (b.failed)
-		v->failed = true;
-	strbuf_free(&b);
+	strvec_add(v, "-netdev");
+	strvec_addf(v, "stream,id=net0,server=off,addr.type=fd,addr.str=%d", VM_FD_NET);
 }
 
 static void add_export(struct strvec *v, const char *tag, const char *dir)
@@ -136,5 +125,7 @@ void plan_qemu_argv(const struct vm_plan *plan, struct strvec *ret)
 	 * No option ROM: nothing boots from this network. No announcement after a
 	 * restore: there is no switch to tell, and it keeps the guest busy.
 	 */
-	add(ret, "-device", "virtio-net-pci,netdev=net0,romfile=,guest_announce=off");
+	strvec_add(ret, "-device");
+	strvec_addf(ret, "virtio-net-pci,netdev=net0,romfile=,guest_announce=off,host_mtu=%d",
+		    VM_NET_MTU);
 }

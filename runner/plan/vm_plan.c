@@ -29,6 +29,13 @@ enum net_mode plan_network(const struct vm_spec *spec)
 	return spec->network == NET_NONE ? NET_NONE : NET_USER;
 }
 
+unsigned int plan_cpus(const struct vm_spec *spec, const struct host_facts *facts, enum accel accel)
+{
+	if (spec->cpus)
+		return spec->cpus;
+	return accel == ACCEL_KVM ? facts->cpus : 1;
+}
+
 enum plan_lock plan_lock(const struct vm_spec *spec)
 {
 	if (spec->shared)
@@ -100,7 +107,7 @@ int vm_plan_make(const struct plan_input *in, struct vm_plan *ret, struct err *e
 
 	if (r < 0)
 		return r;
-	p.cpus = spec->cpus ? spec->cpus : in->accel == ACCEL_KVM ? in->facts->cpus : 1;
+	p.cpus = plan_cpus(spec, in->facts, in->accel);
 	p.start_deadline_ms = start_deadline(in);
 	plan_hostname(in, p.hostname, sizeof(p.hostname));
 	p.cmdline = plan_kcmdline(in);

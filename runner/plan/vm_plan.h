@@ -25,7 +25,8 @@ enum vm_fd {
 	VM_FD_QMP = 7,	   /* stream socket: QEMU's monitor; only with a template */
 	VM_FD_RAM = 8,	   /* the guest's memory: a template's, or what becomes one's */
 	VM_FD_STATE = 9,   /* read-only: a template's device state, at its first byte */
-	VM_FD_END = 10
+	VM_FD_NET = 10,	   /* stream socket: Ethernet frames, to and from runner/net */
+	VM_FD_END = 11
 };
 
 /* How the guest comes to life. */
@@ -34,6 +35,12 @@ enum plan_start {
 	START_MAKE,    /* it boots to be saved as a template; its base is an empty directory */
 	START_RESTORE, /* it wakes up from a template */
 };
+
+/*
+ * The largest packet on the guest's network card. Large, as no cable has to carry it:
+ * TCP pays by the packet, and no datagram need ever be fragmented.
+ */
+#define VM_NET_MTU 65520
 
 /* Paths inside the jail. */
 #define JAIL_ROOT_DIR "/vm/root"
@@ -95,6 +102,10 @@ void plan_template_key(const struct vm_plan *making, const void *what, size_t le
 
 /** plan_network() - what "auto" means: also needed before the plan is made. */
 enum net_mode plan_network(const struct vm_spec *spec);
+
+/** plan_cpus() - of the guest: needed before the plan is made. */
+unsigned int plan_cpus(const struct vm_spec *spec, const struct host_facts *facts,
+		       enum accel accel);
 
 /** plan_lock() - how a run locks the base: needed before the plan is made. */
 enum plan_lock plan_lock(const struct vm_spec *spec);

@@ -227,25 +227,45 @@ static int parse_operands(struct cli *cli, struct err *e)
 	return spec->command.failed ? err_oom(e) : 0;
 }
 
-int spec_cli_parse(struct vm_spec *spec, const char *usage, int argc, char *const argv[],
-		   struct err *e)
+static int parse_options(struct cli *cli, struct err *e)
 {
-	struct cli cli = { .spec = spec, .usage = usage, .argc = argc, .argv = argv, .next = 1 };
-
-	while (cli.next < argc) {
-		const char *word = argv[cli.next];
+	while (cli->next < cli->argc) {
+		const char *word = cli->argv[cli->next];
 		int r;
 
 		if (word[0] != '-' || !word[1])
 			break;
-		cli.next++;
+		cli->next++;
 		if (!strcmp(word, "--"))
 			break;
-		r = word[1] == '-' ? parse_long(&cli, word + 2, e) : parse_short(&cli, word + 1, e);
+		r = word[1] == '-' ? parse_long(cli, word + 2, e) : parse_short(cli, word + 1, e);
 		if (r < 0)
 			return r;
-		if (spec->help || spec->version)
-			return 0;
+		if (cli->spec->help || cli->spec->version)
+			break;
 	}
+	return 0;
+}
+
+static int parse(struct vm_spec *spec, const char *usage, bool rootless, int argc,
+		 char *const argv[], struct err *e)
+{
+	struct cli cli = { .spec = spec, .usage = usage, .argc = argc, .argv = argv, .next = 1 };
+	int r = parse_options(&cli, e);
+
+	if (r < 0 || spec->help || spec->version || (rootless && cli.next >= argc))
+		return r;
 	return parse_operands(&cli, e);
+}
+
+int spec_cli_parse(struct vm_spec *spec, const char *usage, int argc, char *const argv[],
+		   struct err *e)
+{
+	return parse(spec, usage, false, argc, argv, e);
+}
+
+int spec_cli_parse_rootless(struct vm_spec *spec, const char *usage, int argc, char *const argv[],
+			    struct err *e)
+{
+	return parse(spec, usage, true, argc, argv, e);
 }

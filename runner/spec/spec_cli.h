@@ -25,6 +25,10 @@
 int spec_cli_parse(struct vm_spec *spec, const char *usage, int argc, char *const argv[],
 		   struct err *e);
 
+/** spec_cli_parse_rootless() - the same, but without a ROOT .root stays NULL. */
+int spec_cli_parse_rootless(struct vm_spec *spec, const char *usage, int argc, char *const argv[],
+			    struct err *e);
+
 /**
  * spec_cli_help() - the text of --help, at most @columns wide (40 or more).
  */

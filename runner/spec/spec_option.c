@@ -22,16 +22,21 @@ static const struct option_choice accel_choices[] = {
 	{ 0 },
 };
 
-static const struct option_choice network_choices[] = {
-	{ "auto", NET_AUTO },
-	{ "none", NET_NONE },
-	{ "user", NET_USER },
+static const struct option_choice seccomp_choices[] = {
+	{ "enforce", SECCOMP_ENFORCE },
+	{ "log", SECCOMP_LOG },
 	{ 0 },
 };
 
 static const struct option_choice timing_choices[] = {
 	{ "text", TIMING_TEXT },
 	{ "json", TIMING_JSON },
+	{ 0 },
+};
+
+static const struct option_choice verbose_choices[] = {
+	{ "clean", VERBOSE_CLEAN },
+	{ "raw", VERBOSE_RAW },
 	{ 0 },
 };
 
@@ -90,6 +95,14 @@ const struct spec_option spec_options[] = {
 		.parse = spec_value_volume,
 		.metavar = "SRC:DST[:ro|:rw]",
 		.help = "show the host's directory or file SRC as DST in the guest; repeatable",
+	},
+	{
+		.section = SECTION_ROOT,
+		.name = "allow-setuid",
+		.type = OPTION_FLAG,
+		FIELD(allow_setuid),
+		.help = "no warning where setuid files that the guest makes would run as the "
+			"caller for everyone on the host",
 	},
 	{
 		.section = SECTION_COMMAND,
@@ -241,14 +254,24 @@ const struct spec_option spec_options[] = {
 		.help = "boot the guest anew rather than wake a template of it",
 	},
 	{
+		.section = SECTION_MACHINE,
+		.name = "seccomp",
+		.type = OPTION_CHOICE,
+		FIELD(seccomp),
+		.choices = seccomp_choices,
+		.help = "log: allow QEMU calls of the kernel that its filter does not know, and "
+			"log them, to find out what a new QEMU needs",
+	},
+	{
 		.section = SECTION_NETWORK,
 		.name = "network",
-		.type = OPTION_CHOICE,
-		FIELD(network),
-		.choices = network_choices,
+		.type = OPTION_PARSE,
+		.parse = spec_value_network,
+		.metavar = "auto|none|user[,OPTION]",
 		.set = SPEC_NETWORK,
-		.help = "user: out by way of the host, in only by --publish; none: nothing but "
-			"loopback; auto: user",
+		.help = "user: out by way of the host, in only by --publish; "
+			"user,host-loopback: to the host's 127.0.0.1, too, as 10.0.2.2; none: "
+			"nothing but loopback; auto: user",
 	},
 	{
 		.section = SECTION_NETWORK,
@@ -278,10 +301,12 @@ const struct spec_option spec_options[] = {
 	{
 		.section = SECTION_GENERAL,
 		.name = "verbose",
-		.type = OPTION_FLAG,
+		.type = OPTION_OPTIONAL_CHOICE,
 		FIELD(verbose),
+		.choices = verbose_choices,
 		.group = GROUP_VERBOSITY,
-		.help = "show what happens, and the guest's console, on stderr",
+		.help = "show what happens, and the guest's console, on stderr; raw: with its "
+			"control sequences, which may do anything to a terminal",
 	},
 	{
 		.section = SECTION_GENERAL,

@@ -186,6 +186,29 @@ int spec_value_port(struct vm_spec *spec, const char *value, struct err *e)
 	return 0;
 }
 
+int spec_value_network(struct vm_spec *spec, const char *value, struct err *e)
+{
+	static const struct {
+		const char *words;
+		enum net_mode mode;
+		bool host_loopback;
+	} modes[] = {
+		{ "auto", NET_AUTO, false },
+		{ "none", NET_NONE, false },
+		{ "user", NET_USER, false },
+		{ "user,host-loopback", NET_USER, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		if (!strcmp(modes[i].words, value)) {
+			spec->network = modes[i].mode;
+			spec->host_loopback = modes[i].host_loopback;
+			return 0;
+		}
+	}
+	return spec_value_bad(value, "is none of auto, none, user and user,host-loopback", e);
+}
+
 /* @s is cut up. */
 static int parse_extent(char *s, struct id_extent *ret)
 {

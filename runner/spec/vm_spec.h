@@ -15,8 +15,10 @@ enum root_mode { ROOT_RW, ROOT_READ_ONLY, ROOT_EPHEMERAL };
 enum cache_policy { CACHE_AUTO, CACHE_NONE, CACHE_MMAP, CACHE_LOOSE };
 enum accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 enum net_mode { NET_AUTO, NET_NONE, NET_USER };
+enum seccomp_mode { SECCOMP_ENFORCE, SECCOMP_LOG };
 enum timing_mode { TIMING_OFF, TIMING_TEXT, TIMING_JSON };
 enum tty_mode { TTY_AUTO, TTY_ON, TTY_OFF };
+enum verbosity { VERBOSE_OFF, VERBOSE_CLEAN, VERBOSE_RAW };
 
 enum idmap_kind { IDMAP_AUTO, IDMAP_CALLER, IDMAP_SUBID, IDMAP_SINGLE, IDMAP_EXPLICIT };
 
@@ -77,7 +79,11 @@ struct vm_spec {
 	unsigned int cpus; /* 0: the default of the accelerator */
 	enum accel accel;
 
+	enum seccomp_mode seccomp;
+	bool allow_setuid; /* no warning of setuid files that others on the host could run */
+
 	enum net_mode network;
+	bool host_loopback; /* the guest reaches the host's 127.0.0.1 as 10.0.2.2 */
 	struct port_forward *ports;
 	unsigned int n_ports;
 
@@ -95,7 +101,7 @@ struct vm_spec {
 	enum timing_mode timing;
 
 	bool dry_run;
-	bool verbose;
+	enum verbosity verbose; /* raw: with the control sequences of the guest's console */
 	bool quiet;
 	bool help;    /* only this or ... */
 	bool version; /* ... this was asked: nothing else was checked */

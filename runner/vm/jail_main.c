@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "initramfs/decompress.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 #include "runner/vm/channel.h"
@@ -21,10 +22,12 @@
 void jail_main_free(struct jail_main *m)
 {
 	jail_free(&m->jail);
+	strvec_free(&m->programs);
 	cleanup_close(&m->channel);
 	cleanup_close(&m->agent);
 	cleanup_close(&m->console);
 	cleanup_close(&m->qmp);
+	cleanup_close(&m->net);
 	cleanup_close(&m->stderr_fd);
 	cleanup_close(&m->kernel_fd);
 	cleanup_close(&m->modules_fd);
@@ -165,6 +168,7 @@ static int start_qemu(struct jail_main *m, const struct vm_plan *plan,
 		[VM_FD_QMP] = boot ? -1 : m->qmp,
 		[VM_FD_RAM] = files->ram,
 		[VM_FD_STATE] = files->state,
+		[VM_FD_NET] = m->net,
 	};
 
 	/*
@@ -188,6 +192,8 @@ static int start_run(struct jail_main *m, int signals, pid_t *ret_qemu, struct e
 	struct vm_plan plan;
 	int lock = -1, r;
 
+	if (m->unpacker)
+		decompress_prepare();
 	r = jail_attach(&m->jail, e);
 	if (r == 0 && !m->in->dry_run && !m->in->unlocked)
 		r = lock_base(m, &lock, e);
@@ -264,29 +270,20 @@ static int wait_qemu(const struct jail_main *m, int signals, pid_t qemu)
  */
 static int let_go(const struct jail_main *m, struct err *e)
 {
-	int keep[9 + 2 * JAIL_BINDS_MAX] = {
+	const int keep[] = {
 		m->channel,
 		m->agent,
 		m->console,
 		m->qmp,
+		m->net,
 		m->stderr_fd,
 		m->kernel_fd,
 		m->modules_fd,
 		m->making ? m->making->initrd_fd : -1,
 		m->making ? m->making->ram_fd : -1,
 	};
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	unsigned int n = 9;
 
-	for (unsigned int i = 0; i < m->jail.n_binds; i++) {
-		keep[n++] = m->jail.binds[i].source_fd;
-		keep[n++] = m->jail.binds[i].tree_fd;
-	}
-	if (null < 0)
-		return err_errno(e, errno, "cannot open /dev/null");
-	for (int fd = 0; fd < 3; fd++)
-		dup2(null, fd);
-	return jail_close_others(keep, n, e);
+	return jail_let_go(&m->jail, keep, ARRAY_SIZE(keep), e);
 }
 
 void jail_main(void *arg)

@@ -11,10 +11,13 @@ struct jail_main {
 	const struct launch_making *making; /* or NULL: this is a run */
 	const struct vm_launch *parent;	    /* vmrun's side: not for PID 1 */
 	struct jail jail;
+	struct strvec programs; /* of the jail */
+	bool unpacker;		/* what unpacks kernels is loaded while its files can be */
 	int channel; /* to vmrun; its end ends the jail */
 	int agent;   /* QEMU's ends */
 	int console;
 	int qmp;
+	int net;
 	int stderr_fd;
 	int kernel_fd;	    /* -k, or -1 */
 	int modules_fd;	    /* --modules, or -1 */
@@ -24,8 +27,8 @@ struct jail_main {
 
 #define JAIL_MAIN_INIT                                                                      \
 	{                                                                                   \
-		.channel = -1, .agent = -1, .console = -1, .qmp = -1, .stderr_fd = -1,      \
-		.kernel_fd = -1, .modules_fd = -1, .kernels_bind = -1, .templates_bind = -1 \
+		.channel = -1, .agent = -1, .console = -1, .qmp = -1, .net = -1,            \
+		.stderr_fd = -1, .kernel_fd = -1, .modules_fd = -1, .kernels_bind = -1, .templates_bind = -1 \
 	}
 
 /** jail_main() - @arg: struct jail_main. Never returns. */

@@ -20,6 +20,7 @@
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 #include "runner/host/kernel_find.h"
+#include "runner/host/programs.h"
 #include "runner/jail/jail.h"
 #include "runner/preload/preload.h"
 #include "runner/vm/jail_main.h"
@@ -118,6 +119,25 @@ static int make_pair(int type, int *ret_ours, int *ret_theirs, struct err *e)
 	return 0;
 }
 
+/* Real root's helper runs as what is root in the guest: no id of the host's own. */
+static int make_network(struct vm_launch *launch, struct jail_main *m, struct err *e)
+{
+	const struct launch_input *in = m->in;
+	struct net_config config = {
+		.uid = in->facts->uid ? in->facts->uid : in->idmap->uids.e[0].outside,
+		.gid = in->facts->uid ? in->facts->gid : in->idmap->gids.e[0].outside,
+		.host_loopback = in->spec->host_loopback,
+		.ports = in->spec->ports,
+		.n_ports = in->spec->n_ports,
+		.seccomp = in->spec->seccomp,
+	};
+	int link = -1, r = make_pair(SOCK_STREAM, &link, &m->net, e);
+
+	if (r == 0)
+		net_open(&launch->net, &config, link);
+	return r;
+}
+
 static int make_channels(struct vm_launch *launch, struct jail_main *m, struct err *e)
 {
 	int pipefd[2], r;
@@ -129,6 +149,8 @@ static int make_channels(struct vm_launch *launch, struct jail_main *m, struct e
 		r = make_pair(SOCK_STREAM, &launch->console, &m->console, e);
 	if (r == 0 && m->in->use_templates)
 		r = make_pair(SOCK_STREAM, &launch->qmp, &m->qmp, e);
+	if (r == 0 && !m->making && plan_network(m->in->spec) == NET_USER)
+		r = make_network(launch, m, e);
 	if (r < 0)
 		return r;
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
@@ -293,7 +315,12 @@ static int wait_running(const struct launch_input *in, struct vm_launch *launch,
 	struct channel_msg msg;
 	int r = wait_message(in, launch, &msg, NULL, e);
 
-	return r == 0 && msg.kind != CHANNEL_RUNNING ? nonsense(&msg, e) : r;
+	if (r < 0)
+		return r;
+	if (msg.kind != CHANNEL_RUNNING)
+		return nonsense(&msg, e);
+	timing_mark(&launch->timing, TIMING_EXEC);
+	return 0;
 }
 
 int vm_launch_go(const struct launch_input *in, struct vm_launch *launch, struct err *e)
@@ -310,11 +337,15 @@ int vm_launch_go(const struct launch_input *in, struct vm_launch *launch, struct
 	if (r < 0)
 		return err_errno(e, -r, "cannot talk to the jail");
 	timing_mark(&launch->timing, TIMING_PREPARE);
-	return wait_running(in, launch, e);
+	/* While QEMU starts. Without published ports it can wait for the guest's first word. */
+	r = in->spec->n_ports ? net_start(&launch->net, e) : 0;
+	if (r == 0)
+		r = wait_running(in, launch, e);
+	return r == 0 ? net_wait(&launch->net, e) : r;
 }
 
-static void init(const struct launch_input *in, const struct launch_making *making,
-		 struct vm_launch *launch, struct jail_main *m)
+static int init(const struct launch_input *in, const struct launch_making *making,
+		struct vm_launch *launch, struct jail_main *m, struct err *e)
 {
 	*launch = (struct vm_launch)VM_LAUNCH_INIT;
 	launch->timing = in->timing;
@@ -325,16 +356,34 @@ static void init(const struct launch_input *in, const struct launch_making *maki
 	m->parent = launch;
 	m->jail.uids = &in->idmap->uids;
 	m->jail.gids = &in->idmap->gids;
-	m->jail.qemu = in->facts->qemu;
-	m->jail.host_network = !making && plan_network(in->spec) == NET_USER;
+	m->jail.programs = &m->programs;
+	m->jail.seccomp = in->spec->seccomp;
 	m->jail.kvm = in->accel == ACCEL_KVM;
 	m->jail.keep_groups = m->jail.kvm && in->facts->kvm_by_group;
+	return programs_find(in->facts, !in->dry_run, &m->programs, e);
+}
+
+/* Where none is delegated the guest runs without: the limits of the jail hold. */
+static void make_cgroup(struct jail_main *m, struct vm_launch *launch)
+{
+	const struct launch_input *in = m->in;
+	const struct cgroup_limits limits = {
+		.guest_memory = in->spec->memory,
+		.cpus = plan_cpus(in->spec, in->facts, in->accel),
+		.emulated = in->accel != ACCEL_KVM,
+	};
+	struct err ignored;
+
+	if (!in->dry_run && cgroup_make(&limits, &launch->cgroup, &ignored) == 0)
+		m->jail.cgroup_fd = launch->cgroup.fd;
 }
 
 static int spawn(struct jail_main *m, struct vm_launch *launch, struct err *e)
 {
 	int r = make_channels(launch, m, e);
 
+	if (r == 0)
+		make_cgroup(m, launch);
 	if (r == 0)
 		r = jail_spawn(&m->jail, jail_main, m, &launch->pidfd, e);
 	if (r == 0)
@@ -357,18 +406,20 @@ static int wait_ident(const struct launch_input *in, struct vm_launch *launch, s
 	return 0;
 }
 
-int vm_launch_begin(const struct launch_input *in, struct vm_launch *ret, struct err *e)
+int vm_launch_begin(const struct launch_input *in, bool unpacker, struct vm_launch *ret,
+		    struct err *e)
 {
 	struct jail_main m = JAIL_MAIN_INIT;
-	int r;
+	int r = init(in, NULL, ret, &m, e);
 
-	init(in, NULL, ret, &m);
+	ret->unpacker = m.unpacker = unpacker;
 	if (in->use_templates) {
 		(void)!template_store_open(in->facts->cache_dir, &ret->templates);
 		m.jail.preload = ram_readonly_start;
 		m.jail.preload_len = (size_t)(ram_readonly_end - ram_readonly_start);
 	}
-	r = open_inputs(&m, e);
+	if (r == 0)
+		r = open_inputs(&m, e);
 	if (r == 0)
 		r = identify_inputs(&m, &ret->origin, e);
 	if (r == 0)
@@ -381,10 +432,10 @@ int vm_launch_maker(const struct launch_input *in, const struct launch_making *m
 		    struct vm_launch *ret, struct err *e)
 {
 	struct jail_main m = JAIL_MAIN_INIT;
-	int r;
+	int r = init(in, making, ret, &m, e);
 
-	init(in, making, ret, &m);
-	r = bind_caches(&m, e);
+	if (r == 0)
+		r = bind_caches(&m, e);
 	if (r == 0)
 		r = spawn(&m, ret, e);
 	jail_main_free(&m);
@@ -397,17 +448,19 @@ void vm_launch_kill(struct vm_launch *launch)
 {
 	siginfo_t info;
 
-	if (launch->pidfd < 0)
-		return;
-	syscall(SYS_pidfd_send_signal, launch->pidfd, SIGKILL, NULL, 0);
-	while (waitid(P_PIDFD, (id_t)launch->pidfd, &info, WEXITED) < 0 && errno == EINTR)
-		;
+	if (launch->pidfd >= 0) {
+		syscall(SYS_pidfd_send_signal, launch->pidfd, SIGKILL, NULL, 0);
+		while (waitid(P_PIDFD, (id_t)launch->pidfd, &info, WEXITED) < 0 && errno == EINTR)
+			;
+	}
 	cleanup_close(&launch->pidfd);
+	net_stop(&launch->net);
 }
 
 void vm_launch_free(struct vm_launch *launch)
 {
 	vm_launch_kill(launch);
+	cgroup_remove(&launch->cgroup);
 	cleanup_close(&launch->channel);
 	cleanup_close(&launch->agent);
 	cleanup_close(&launch->console);

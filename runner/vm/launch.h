@@ -10,6 +10,8 @@
 
 #include "runner/base/err.h"
 #include "runner/host/base_dir.h"
+#include "runner/host/cgroup.h"
+#include "runner/net/net.h"
 #include "runner/plan/vm_plan.h"
 #include "runner/vm/channel.h"
 #include "runner/vm/timing.h"
@@ -38,13 +40,16 @@ struct launch_origin {
 /* A jail, with QEMU in it once it was let run. */
 struct vm_launch {
 	int pidfd;   /* of the jail's PID 1: kill it and all is gone */
+	struct cgroup cgroup; /* of the jail; .fd is -1 where none is delegated */
 	int channel; /* to PID 1: ENDED comes here, or its end */
 	int agent;   /* stream sockets */
 	int console;
 	int qmp;		    /* -1 unless templates are used */
+	struct net net;		    /* the guest's network, if it has one */
 	int stderr_fd;		    /* what QEMU says */
 	int kernels;		    /* the cache of unpacked kernels, O_PATH; -1: there is none */
 	int templates;		    /* the cache of templates; -1: none are used */
+	bool unpacker;		    /* this jail can unpack a kernel */
 	int template_fd;	    /* of the one that it wakes up from: holds its lock */
 	struct channel_ident ident; /* what the jail would boot */
 	struct launch_origin origin;
@@ -59,7 +64,8 @@ struct vm_launch {
 #define VM_LAUNCH_INIT                                                             \
 	{                                                                          \
 		.pidfd = -1, .channel = -1, .agent = -1, .console = -1, .qmp = -1, \
-		.stderr_fd = -1, .kernels = -1, .templates = -1, .template_fd = -1 \
+		.net = NET_INIT, .stderr_fd = -1, .kernels = -1, .templates = -1,  \
+		.template_fd = -1, .cgroup = CGROUP_INIT                           \
 	}
 
 /* What a template is made from: not the base, which a template is not of. */
@@ -79,14 +85,17 @@ int launch_time_left(const struct launch_input *in, int *ret_ms, struct err *e);
 
 /**
  * vm_launch_begin() - start a jail that finds out what it would boot.
+ * @unpacker: one in which vm_launch_boot() can be done. Loading what that takes costs
+ *	as much as the rest of the jail, and most runs do not need it.
  *
  * Return: 0 with .ident; -EINTR with .signal set; -errno. Whatever it returns,
  * vm_launch_free() @ret.
  */
-int vm_launch_begin(const struct launch_input *in, struct vm_launch *ret, struct err *e);
+int vm_launch_begin(const struct launch_input *in, bool unpacker, struct vm_launch *ret,
+		    struct err *e);
 
 /**
- * vm_launch_boot() - after begin: have kernel and initramfs made ready, and what is
+ * vm_launch_boot() - after begin with an unpacker: have kernel and initramfs made ready, and what is
  * in .report.
  * @ret_initrd_fd: the initramfs; owned.
  */
@@ -107,7 +116,7 @@ int vm_launch_go(const struct launch_input *in, struct vm_launch *launch, struct
 int vm_launch_maker(const struct launch_input *in, const struct launch_making *making,
 		    struct vm_launch *ret, struct err *e);
 
-/** vm_launch_kill() - kill what is left of the jail, and wait for its end. */
+/** vm_launch_kill() - kill what is left of the jail and the network, and wait for their end. */
 void vm_launch_kill(struct vm_launch *launch);
 
 /** vm_launch_free() - kill what is left of the jail, wait for its end, close all. */

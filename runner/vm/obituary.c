@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "runner/vm/obituary.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -43,6 +44,10 @@ void obituary(const struct console *console, const char *qemu_words, bool ended,
 	last_words(qemu_words, words, sizeof(words));
 	if (console_line(console, CONSOLE_PANIC, line, sizeof(line)))
 		explain_panic(console, line, buf, size);
+	else if (ended && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		snprintf(buf, size,
+			 "QEMU was killed for a system call that its jail forbids: it was attacked, or "
+			 "is newer than vmrun knows; --seccomp=log helps to tell which");
 	else if (ended && WIFSIGNALED(status))
 		snprintf(buf, size, "QEMU was killed by signal %d (%s)%s%s", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)), *words ? ": " : "", words);

@@ -117,6 +117,36 @@ static int look_up(struct start *s, const uint8_t key[32])
 	return 0;
 }
 
+/* What the jail says of what it would boot, and what it is known by. */
+static int identify(struct start *s, bool unpacker, struct err *e)
+{
+	struct timespec now;
+	int r = vm_launch_begin(s->in, unpacker, s->launch, e);
+
+	/* The machine that would be saved is the one that all keys are of. */
+	if (r == 0)
+		r = vm_launch_plan(s->in, s->launch, START_MAKE, false, e);
+	if (r < 0)
+		return r;
+	key_by_stamp(s, s->stamp);
+	clock_gettime(CLOCK_REALTIME, &now);
+	s->stable =
+		s->launch->ident.newest_ns + RACY_NS < (uint64_t)now.tv_sec * 1000000000u;
+	return 0;
+}
+
+/* Kernel and initramfs, made ready: in another jail, if this one cannot do that. */
+static int boot(struct start *s, int *ret_initrd, struct err *e)
+{
+	int r = 0;
+
+	if (!s->launch->unpacker) {
+		vm_launch_free(s->launch);
+		r = identify(s, true, e);
+	}
+	return r == 0 ? vm_launch_boot(s->in, s->launch, ret_initrd, e) : r;
+}
+
 static int look_up_stamp(struct start *s)
 {
 	uint8_t key[32];
@@ -235,30 +265,25 @@ static int find_template(struct start *s, bool *ret_made, struct err *e)
 {
 	struct vm_launch *launch = s->launch;
 	_cleanup_close_ int initrd = -1;
-	struct timespec now;
-	int r;
+	/* A dry run shows what would be booted, which only reading it tells. */
+	bool unpacker = !s->in->use_templates || s->in->dry_run;
+	int r = identify(s, unpacker, e);
 
 	*ret_made = false;
+	if (r < 0)
+		return r;
 	if (launch->templates < 0) {
 		if (s->in->use_templates)
 			s->say->note("there is no cache that templates could be kept in "
 				     "(XDG_CACHE_HOME, HOME); the guest boots");
-		r = vm_launch_boot(s->in, launch, &initrd, e);
+		r = boot(s, &initrd, e);
 		if (r == 0)
 			err_msg(e, ENOENT, "there is no directory for a cache");
 		return r < 0 ? r : 1;
 	}
-	/* The machine that would be saved is the one that all keys are of. */
-	r = vm_launch_plan(s->in, launch, START_MAKE, false, e);
-	if (r < 0)
-		return r;
-	key_by_stamp(s, s->stamp);
-	clock_gettime(CLOCK_REALTIME, &now);
-	s->stable = launch->ident.newest_ns + RACY_NS < (uint64_t)now.tv_sec * 1000000000u;
-	/* A dry run shows what would be booted, which only reading it tells. */
 	if (!s->in->dry_run && look_up_stamp(s) == 0)
 		return 0;
-	r = vm_launch_boot(s->in, launch, &initrd, e);
+	r = boot(s, &initrd, e);
 	return r < 0 ? r : by_content(s, initrd, ret_made, e);
 }
 
@@ -275,11 +300,8 @@ int vm_start(const struct launch_input *in, const struct start_say *say, struct 
 {
 	struct start s = { .in = in, .say = say, .launch = ret };
 	bool made;
-	int r = vm_launch_begin(in, ret, e);
+	int r = find_template(&s, &made, e);
 
-	if (r < 0)
-		return r;
-	r = find_template(&s, &made, e);
 	if (r < 0)
 		return r;
 	if (r > 0 && ret->templates >= 0 && ret->report.pvh && !in->dry_run &&
@@ -294,9 +316,7 @@ int vm_start_template(const struct launch_input *in, const struct start_say *say
 		      struct vm_launch *ret, bool *ret_made, struct err *e)
 {
 	struct start s = { .in = in, .say = say, .launch = ret };
-	int r = vm_launch_begin(in, ret, e);
+	int r = find_template(&s, ret_made, e);
 
-	if (r == 0)
-		r = find_template(&s, ret_made, e);
 	return r > 0 ? -e->errnum : r;
 }

@@ -70,6 +70,7 @@ struct supervisor {
 	struct qmp qmp; /* .fd -1 unless the guest is being restored */
 	struct relay relay;
 	struct console console;
+	struct strbuf unshown; /* --verbose: the beginning of a character */
 	struct strbuf qemu_words;
 	struct term term;
 	bool timed_out; /* --timeout's SIGTERM was sent */
@@ -185,17 +186,23 @@ static void begin(struct supervisor *s)
 	s->start_deadline = now_ms() + s->launch->plan.start_deadline_ms;
 }
 
-/* --verbose: as it comes, but unable to drive the terminal. */
-static void show_console(const struct supervisor *s, const char *data, size_t len)
+/* --verbose: as it comes, but unable to drive the terminal unless that is asked for. */
+static void show_console(struct supervisor *s, const char *data, size_t len)
 {
 	_cleanup_strbuf_ struct strbuf clean = { 0 };
-	bool raw = s->term.fd >= 0;
+	const char *newline = s->term.fd >= 0 ? "\r\n" : "\n";
 
-	console_clean(data, len, &clean);
+	if (s->launch->plan.in.spec->verbose == VERBOSE_RAW) {
+		fwrite(data, 1, len, stderr);
+		return;
+	}
+	strbuf_add(&s->unshown, data, len);
+	strbuf_consume(&s->unshown,
+		       console_clean(strbuf_str(&s->unshown), s->unshown.len, &clean));
 	for (const char *p = strbuf_str(&clean); *p;) {
 		size_t line = strcspn(p, "\n");
 
-		fprintf(stderr, "%.*s%s", (int)line, p, !p[line] ? "" : raw ? "\r\n" : "\n");
+		fprintf(stderr, "%.*s%s", (int)line, p, p[line] ? newline : "");
 		p += line + (p[line] == '\n');
 	}
 }
@@ -368,6 +375,18 @@ static void read_qmp(struct supervisor *s)
 		cleanup_close(&s->qmp.fd);
 }
 
+/* What the guest cannot do without its network, it will say itself. */
+static void handle_net(struct supervisor *s)
+{
+	char text[ERR_TEXT_MAX + 64];
+	struct err e;
+
+	if (net_handle(&s->launch->net, &e) == 0)
+		return;
+	snprintf(text, sizeof(text), "the guest's network is gone: %s", e.text);
+	s->in->warn(text);
+}
+
 static void read_channel(struct supervisor *s)
 {
 	struct channel_msg msg;
@@ -380,15 +399,16 @@ static void read_channel(struct supervisor *s)
 }
 
 /*
- * The machine is gone, or is as good as: hear all that was said, then judge. The
- * other ends close with QEMU, which may outlive PID 1 for as long as the kernel
- * takes to kill it.
+ * The machine is gone, or is as good as: hear all that was said, then judge. What is
+ * left of the jail is killed first: QEMU may outlive PID 1 for a moment, and a PID 1
+ * that a base took over may close its channel and talk on for ever.
  */
 static void machine_ended(struct supervisor *s)
 {
 	uint64_t until = now_ms() + LOST_MS;
 	char message[400];
 
+	vm_launch_kill(s->launch);
 	while ((s->state == STARTING || s->state == RUNNING) && is_readable(s->agent.fd, until))
 		read_agent(s);
 	while (is_readable(s->launch->console, until) && read_console(s))
@@ -397,8 +417,9 @@ static void machine_ended(struct supervisor *s)
 		;
 	if (s->state == OVER || s->state == DRAINING)
 		return;
-	obituary(&s->console, strbuf_str(&s->qemu_words), s->ended, s->qemu_status, message,
-		 sizeof(message));
+	if (!cgroup_verdict(&s->launch->cgroup, message, sizeof(message)))
+		obituary(&s->console, strbuf_str(&s->qemu_words), s->ended, s->qemu_status,
+			 message, sizeof(message));
 	fail(s, message);
 }
 
@@ -496,6 +517,7 @@ enum {
 	FD_CHANNEL,
 	FD_SIGNAL,
 	FD_QMP,
+	FD_NET,
 	FD_RELAY,
 	FD_COUNT = FD_RELAY + RELAY_FDS
 };
@@ -510,6 +532,7 @@ static void prepare_poll(const struct supervisor *s, struct pollfd fds[FD_COUNT]
 	fds[FD_CHANNEL] = (struct pollfd){ .fd = s->launch->channel, .events = POLLIN };
 	fds[FD_SIGNAL] = (struct pollfd){ .fd = s->in->signal_fd, .events = POLLIN };
 	fds[FD_QMP] = (struct pollfd){ .fd = s->qmp.fd, .events = POLLIN };
+	fds[FD_NET] = (struct pollfd){ .fd = net_fd(&s->launch->net), .events = POLLIN };
 	if (s->state == STARTING)
 		for (int i = 0; i < RELAY_FDS; i++)
 			fds[FD_RELAY + i] = (struct pollfd){ .fd = -1 };
@@ -529,6 +552,8 @@ static void handle_events(struct supervisor *s, const struct pollfd fds[FD_COUNT
 		cleanup_close(&s->launch->stderr_fd);
 	if (fds[FD_QMP].revents)
 		read_qmp(s);
+	if (fds[FD_NET].revents)
+		handle_net(s);
 	if (fds[FD_AGENT].fd >= 0 && fds[FD_AGENT].revents & (POLLIN | POLLHUP | POLLERR))
 		read_agent(s);
 	if (fds[FD_SIGNAL].revents)
@@ -606,6 +631,9 @@ static int wake(struct supervisor *s, struct err *e)
 
 	if (r == 0)
 		r = qmp_send_restore(&s->qmp, VM_FD_STATE, e);
+	/* QEMU is gone already: why is told by PID 1, as ever. */
+	if (r == -EPIPE)
+		r = 0;
 	if (r == 0)
 		give_orders(s);
 	return r;
@@ -642,6 +670,7 @@ void supervise(struct vm_launch *launch, const struct supervise_input *in, struc
 	qmp_free(&s.qmp);
 	relay_free(&s.relay);
 	console_free(&s.console);
+	strbuf_free(&s.unshown);
 	strbuf_free(&s.qemu_words);
 }
 

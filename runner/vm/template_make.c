@@ -119,9 +119,12 @@ static int machine_ended(struct maker *m, struct err *e)
 		m->ended = true;
 		m->status = msg.status;
 	}
+	vm_launch_kill(&m->launch);
 	while (read_console(m) || read_qemu_words(m))
 		;
-	obituary(&m->console, strbuf_str(&m->qemu_words), m->ended, m->status, why, sizeof(why));
+	if (!cgroup_verdict(&m->launch.cgroup, why, sizeof(why)))
+		obituary(&m->console, strbuf_str(&m->qemu_words), m->ended, m->status, why,
+			 sizeof(why));
 	return err_msg(e, m->saving ? EIO : EHOSTDOWN, "%s", why);
 }
 

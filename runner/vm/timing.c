@@ -12,8 +12,9 @@
 
 static const char *const names[TIMING_COUNT] = {
 	[TIMING_HOST] = "host",	      [TIMING_NAMESPACE] = "namespace", [TIMING_JAIL] = "jail",
-	[TIMING_PREPARE] = "prepare", [TIMING_QEMU] = "qemu",		[TIMING_BOOT] = "boot",
-	[TIMING_MOUNT] = "mount",     [TIMING_COMMAND] = "command",	[TIMING_END] = "end",
+	[TIMING_PREPARE] = "prepare", [TIMING_EXEC] = "exec",		[TIMING_QEMU] = "qemu",
+	[TIMING_BOOT] = "boot",	      [TIMING_MOUNT] = "mount",		[TIMING_COMMAND] = "command",
+	[TIMING_END] = "end",
 };
 
 /* What a struct timing says, in units that are shown. */

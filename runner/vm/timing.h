@@ -15,6 +15,7 @@ enum timing_mark {
 	TIMING_NAMESPACE, /* the jail's first process runs, ids mapped */
 	TIMING_JAIL,	  /* the jail is closed */
 	TIMING_PREPARE,	  /* kernel and initramfs known; a template found or made */
+	TIMING_EXEC,	  /* QEMU runs, the rest of its rights gone */
 	TIMING_QEMU,	  /* QEMU has its machine */
 	TIMING_BOOT,	  /* the guest is there: booted or restored */
 	TIMING_MOUNT,	  /* the command was started: root and volumes mounted */

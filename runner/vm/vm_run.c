@@ -12,6 +12,8 @@
 #include "runner/base/cleanup.h"
 #include "runner/host/base_dir.h"
 #include "runner/host/ports.h"
+#include "runner/host/setuid_exposure.h"
+#include "runner/vm/explain.h"
 #include "runner/vm/template_store.h"
 
 static int block_signals(int *ret_fd, struct err *e)
@@ -102,10 +104,12 @@ static int attempt(const struct launch_input *in, const struct start_say *say,
 	struct vm_launch launch;
 	int r = vm_start(in, say, &launch, e);
 
-	if (r == 0 && dry_run)
+	if (r == 0 && dry_run) {
 		vm_plan_print(&launch.plan, dry_run);
-	else if (r == 0)
+		explain_plan(&launch.plan, dry_run);
+	} else if (r == 0) {
 		supervise(&launch, &si, ret);
+	}
 	if (launch.signal) {
 		*ret = (struct vm_result){ .outcome = VM_INTERRUPTED, .code = 128 + launch.signal };
 		r = 0;
@@ -232,6 +236,21 @@ static int set_scene(const struct vm_spec *spec, bool dry_run, struct scene *s, 
 	return 0;
 }
 
+static void warn_of(const struct scene *s, const struct start_say *say)
+{
+	const struct setuid_input in = { .spec = s->in.spec,
+					 .base = &s->base,
+					 .uids = &s->idmap.uids,
+					 .uid = s->facts.uid,
+					 .gid = s->facts.gid };
+	char text[ERR_TEXT_MAX];
+
+	if (*s->idmap.warning)
+		say->warn(s->idmap.warning);
+	if (setuid_exposure(&in, text))
+		say->warn(text);
+}
+
 int vm_run(const struct vm_spec *spec, const struct start_say *say, struct strbuf *dry_run,
 	   struct vm_result *ret, struct err *e)
 {
@@ -245,8 +264,7 @@ int vm_run(const struct vm_spec *spec, const struct start_say *say, struct strbu
 	r = set_scene(spec, dry_run, &scene, e);
 	if (r < 0)
 		return r;
-	if (*scene.idmap.warning)
-		say->warn(scene.idmap.warning);
+	warn_of(&scene, say);
 	return run_attempts(&scene.in, say, dry_run, ret, e);
 }
 

@@ -41,7 +41,9 @@ static const struct {
 	{ "", "", true, SIGKILL, "QEMU was killed by signal 9 (Killed)" },
 	{ "", "qemu: error: failed to set MSR 0x48\n", true, SIGABRT | 0x80,
 	  "QEMU was killed by signal 6 (Aborted): error: failed to set MSR 0x48" },
-	{ "", "", true, SIGSYS | 0x80, "QEMU was killed by signal 31 (Bad system call)" },
+	{ "", "", true, SIGSYS | 0x80,
+	  "QEMU was killed for a system call that its jail forbids: it was attacked, or is newer "
+	  "than vmrun knows; --seccomp=log helps to tell which" },
 
 	{ "[ 1.0] " CONSOLE_PANIC "VFS: Unable to mount root fs\r\n[ 1.0] CPU: 0\n", "", true,
 	  EXITED(0), "the guest's kernel panicked: VFS: Unable to mount root fs" },

@@ -110,6 +110,10 @@ static void other_words(void **state)
 	struct strbuf out;
 
 	strvec_free(&w->spec.command);
+	w->spec.host_loopback = true;
+	print(w, &out);
+	assert_non_null(strstr(line_of(&out, "network"), "user, 10.0.2.2 is the host's 127.0.0.1"));
+	strbuf_free(&out);
 	w->spec.network = NET_NONE;
 	w->spec.shared = true;
 	w->report.pvh = false;

@@ -56,6 +56,23 @@ static void root_is_needed(void **state)
 	assert_string_equal(c->e.text, "no ROOT directory given; usage: of another");
 }
 
+static void root_may_be_missing(void **state)
+{
+	char sandbox[] = "sandbox", quiet[] = "-q", end[] = "--", base[] = "base", bogus[] = "--bogus";
+	char *const words[] = { sandbox, quiet, end, base };
+	char *const unknown[] = { sandbox, bogus };
+	struct cli *c = *state;
+
+	for (int argc = 1; argc <= 3; argc++) {
+		assert_int_equal(spec_cli_parse_rootless(&c->spec, "", argc, words, &c->e), 0);
+		assert_null(c->spec.root);
+		assert_int_equal(c->spec.quiet, argc > 1);
+	}
+	assert_int_equal(spec_cli_parse_rootless(&c->spec, "", 4, words, &c->e), 0);
+	assert_string_equal(c->spec.root, "base");
+	assert_int_equal(spec_cli_parse_rootless(&c->spec, "", 2, unknown, &c->e), -EINVAL);
+}
+
 static void four_ways_to_give_a_value(void **state)
 {
 	struct cli *c = *state;
@@ -166,7 +183,12 @@ static void some_options_exclude_each_other(void **state)
 	bad(c, "--tty and --no-tty exclude each other", "-tT", "b");
 	bad(c, "--no-tty and --tty exclude each other", "-T", "--tty", "b");
 	bad(c, "--verbose and --quiet exclude each other", "--verbose", "-q", "b");
+	bad(c, "--verbose and --quiet exclude each other", "--verbose=raw", "-q", "b");
 	good(c, "--verbose", "-t", "--read-only", "--shared", "b");
+	assert_int_equal(c->spec.verbose, VERBOSE_CLEAN);
+	good(c, "--verbose=raw", "b");
+	assert_int_equal(c->spec.verbose, VERBOSE_RAW);
+	bad(c, "--verbose: 'all' is none of clean, raw", "--verbose=all", "b");
 }
 
 static void help_and_version_stop_at_once(void **state)
@@ -196,9 +218,21 @@ static void choices(void **state)
 	good(c, "--cache=auto", "--accel=kvm", "--network=user", "b");
 	assert_int_equal(c->spec.accel, ACCEL_KVM);
 	assert_int_equal(c->spec.network, NET_USER);
+	assert_false(c->spec.host_loopback);
+	good(c, "--network=user,host-loopback", "b");
+	assert_int_equal(c->spec.network, NET_USER);
+	assert_true(c->spec.host_loopback);
+	assert_int_equal(c->spec.set, SPEC_NETWORK);
+	good(c, "--network=user,host-loopback", "--network", "none", "b");
+	assert_false(c->spec.host_loopback);
+	bad(c, "is none of auto, none, user and user,host-loopback", "--network=none,host-loopback",
+	    "b");
+	bad(c, "is none of", "--network=host-loopback", "b");
+	bad(c, "is none of", "--network=user,", "b");
 	bad(c, "--cache: 'fast' is none of auto, none, mmap, loose", "--cache=fast", "b");
 	bad(c, "--accel: '' is none of auto, kvm, tcg", "--accel=", "b");
-	bad(c, "--network: 'User' is none of auto, none, user", "--network=User", "b");
+	bad(c, "--network: 'User' is none of auto, none, user and user,host-loopback",
+	    "--network=User", "b");
 }
 
 static void a_value_that_may_be_left_out(void **state)
@@ -307,7 +341,7 @@ static void help_names_every_option(void **state)
 		"-k, --kernel",
 		"--modules",
 		"-a, --append",
-		"--network auto|none|user",
+		"--network auto|none|user[,OPTION]",
 		"--name",
 		"--hostname",
 		"--timeout",
@@ -322,7 +356,7 @@ static void help_names_every_option(void **state)
 		"--no-template",
 		"--timing[=text|json]",
 		"--dry-run",
-		"--verbose",
+		"--verbose[=clean|raw]",
 		"-q, --quiet",
 		"--version",
 		"-h, --help",
@@ -346,6 +380,7 @@ int main(void)
 		TEST(root_alone),
 		TEST(options_end_at_root),
 		TEST(root_is_needed),
+		TEST(root_may_be_missing),
 		TEST(four_ways_to_give_a_value),
 		TEST(flags_are_bundled),
 		TEST(values_may_begin_with_a_dash),

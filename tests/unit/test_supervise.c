@@ -60,7 +60,12 @@ static void input_is_a_directory(struct supervisor *s)
 
 static void be_verbose(struct supervisor *s)
 {
-	s->world.spec.verbose = true;
+	s->world.spec.verbose = VERBOSE_CLEAN;
+}
+
+static void be_verbose_and_raw(struct supervisor *s)
+{
+	s->world.spec.verbose = VERBOSE_RAW;
 }
 
 static int terminal_master = -1;
@@ -235,6 +240,20 @@ static void talks_on_the_console(struct fake_guest *g)
 {
 	guest_start(g);
 	guest_say(g, "one\r\n\x1b[31mtwo\n");
+	guest_exited(g, 0);
+	guest_wait_for_the_end(g);
+}
+
+/* As a serial port does: a byte at a time. */
+static void talks_bytewise_on_the_console(struct fake_guest *g)
+{
+	static const char text[] = "sm\xc3\xb8rrebr\xc3\xb8" "d\xe2\x82\xac\x9b\xc2\x9b" "2J\r\n";
+
+	guest_start(g);
+	for (size_t i = 0; text[i]; i++) {
+		CHILD_CHECK(fs_write_all(g->console, text + i, 1) == 0);
+		usleep(1000);
+	}
 	guest_exited(g, 0);
 	guest_wait_for_the_end(g);
 }
@@ -456,6 +475,10 @@ static const struct scenario scenarios[] = {
 	{ "a flood on the console", floods_the_console, .code = 0 },
 	{ "the console is shown", talks_on_the_console, .set_up = be_verbose, .code = 0,
 	  .err = "one\n?[31mtwo\n" },
+	{ "the console is shown as it comes", talks_on_the_console, .set_up = be_verbose_and_raw,
+	  .code = 0, .err = "one\r\n\x1b[31mtwo\n" },
+	{ "the console is shown in bytes", talks_bytewise_on_the_console, .set_up = be_verbose,
+	  .code = 0, .err = "sm\xc3\xb8rrebr\xc3\xb8" "d\xe2\x82\xac???2J\n" },
 	{ "killed for want of memory", kills_for_memory, .code = 137,
 	  .message = "the guest ran out of memory (Out of memory: Killed process 7 (cc1) "
 		     "total-vm:1kB); give it more with -m" },

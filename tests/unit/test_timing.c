@@ -21,6 +21,7 @@ static const struct timing usual = {
 		[TIMING_NAMESPACE] = START + 9 * MS,
 		[TIMING_JAIL] = START + 21 * MS,
 		[TIMING_PREPARE] = START + 23 * MS,
+		[TIMING_EXEC] = START + 26 * MS,
 		[TIMING_QEMU] = START + 60 * MS,
 		[TIMING_BOOT] = START + 160 * MS,
 		[TIMING_MOUNT] = START + 180 * MS,
@@ -56,7 +57,8 @@ static void a_usual_run(void **state)
 			    "namespace      7.7 ##\n"
 			    "jail          12.0 ##\n"
 			    "prepare        2.0\n"
-			    "qemu          37.0 #######\n"
+			    "exec           3.0 #\n"
+			    "qemu          34.0 #######\n"
 			    "restore      100.0 ####################\n"
 			    "mount         20.0 ####\n"
 			    "command       10.0 ##\n"
@@ -66,7 +68,7 @@ static void a_usual_run(void **state)
 		    "{\"restored\":true,\"total_ms\":195.000,\"phases\":["
 		    "{\"name\":\"host\",\"ms\":1.250},{\"name\":\"namespace\",\"ms\":7.750},"
 		    "{\"name\":\"jail\",\"ms\":12.000},{\"name\":\"prepare\",\"ms\":2.000},"
-		    "{\"name\":\"qemu\",\"ms\":37.000},{\"name\":\"restore\",\"ms\":100.000},"
+		    "{\"name\":\"exec\",\"ms\":3.000},{\"name\":\"qemu\",\"ms\":34.000},{\"name\":\"restore\",\"ms\":100.000},"
 		    "{\"name\":\"mount\",\"ms\":20.000},{\"name\":\"command\",\"ms\":10.000},"
 		    "{\"name\":\"end\",\"ms\":5.000}]}\n");
 }
@@ -148,11 +150,12 @@ static void phases_add_up(void **state)
 			"namespace      0.1 ####################\n"
 			"jail           0.0\n"
 			"prepare        0.1 ####################\n"
+			"exec           0.0\n"
 			"qemu           0.0\n"
-			"boot           0.0\n"
-			"mount          0.1 ####################\n"
-			"command        0.0\n"
-			"end            0.1 ####################\n"
+			"boot           0.1 ####################\n"
+			"mount          0.0\n"
+			"command        0.1 ####################\n"
+			"end            0.0\n"
 			"total          0.4\n");
 }
 

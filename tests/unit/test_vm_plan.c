@@ -133,7 +133,7 @@ static void kernel_command_line(void **state)
 			    "console=ttyS0 panic=-1 rdinit=/init acpi_mask_gpe=0x05 no_timer_check "
 			    "init_on_alloc=0 psi=0 "
 			    "quiet loglevel=4");
-	w->spec.verbose = true;
+	w->spec.verbose = VERBOSE_CLEAN;
 	plan_world_make(w);
 	assert_string_equal(w->plan.cmdline,
 			    "console=ttyS0 panic=-1 rdinit=/init acpi_mask_gpe=0x05 no_timer_check "
@@ -266,20 +266,25 @@ static void networks(void **state)
 
 	plan_world_make(w);
 	assert_int_equal(w->plan.network, NET_USER);
-	assert_string_equal(value_of(&w->plan, "-netdev"), "user,id=net0,ipv6=off");
+	assert_string_equal(value_of(&w->plan, "-netdev"),
+			    "stream,id=net0,server=off,addr.type=fd,addr.str=10");
 	w->spec.network = NET_USER;
 	plan_world_port(w, "8080:80");
 	plan_world_port(w, "0.0.0.0:5353:53/udp");
 	plan_world_make(w);
 	assert_int_equal(w->plan.network, NET_USER);
+	/* Ports are none of QEMU's business. */
 	assert_string_equal(value_of(&w->plan, "-netdev"),
-			    "user,id=net0,ipv6=off,hostfwd=tcp:127.0.0.1:8080-:80,"
-			    "hostfwd=udp:0.0.0.0:5353-:53");
+			    "stream,id=net0,server=off,addr.type=fd,addr.str=10");
 	w->spec.network = NET_NONE;
 	plan_world_make(w);
 	assert_int_equal(w->plan.network, NET_NONE);
-	assert_non_null(strstr(value_of(&w->plan, "-netdev"), ",restrict=on"));
-	assert_no_arg_says(&w->plan, "hostfwd");
+	assert_string_equal(value_of(&w->plan, "-netdev"), "hubport,id=net0,hubid=0");
+	/* One that is to become a template serves guests with and without. */
+	w->spec.network = NET_USER;
+	w->in.start = START_MAKE;
+	plan_world_make(w);
+	assert_string_equal(value_of(&w->plan, "-netdev"), "hubport,id=net0,hubid=0");
 }
 
 /* The earliest where there is something to fall back to, the latest under emulation. */
