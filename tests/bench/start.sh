@@ -98,5 +98,8 @@ runs = [json.loads(line) for line in open(sys.argv[1])]
 assert all(run["restored"] for run in runs)
 for i, phase in enumerate(runs[0]["phases"]):
     print(f"  {phase['name']:<12} {statistics.median(run['phases'][i]['ms'] for run in runs):7.1f} ms")
+def jail(run):
+    return sum(p["ms"] for p in run["phases"] if p["name"] in ("namespace", "jail", "exec"))
+print(f"  {'of it jail':<12} {statistics.median(map(jail, runs)):7.1f} ms (namespace, jail, exec)")
 print(f"  {'total':<12} {statistics.median(run['total_ms'] for run in runs):7.1f} ms")
 EOT

@@ -62,10 +62,7 @@ cp "$kernel" "$WORK/kernel"
 printf x >>"$WORK/kernel"
 other kernel --kernel="$WORK/kernel" --modules="$WORK/base/usr/lib/modules/$version" "$WORK/base"
 
-fake_qemu <<-EOF
-	#!/bin/sh
-	exec $(command -v qemu-system-x86_64) "\$@"
-EOF
+copy_qemu "$qemu_prefix"
 other "path of QEMU" "$WORK/base"
 touch "$VMRUN_QEMU"
 other "touched QEMU" "$WORK/base"

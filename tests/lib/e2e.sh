@@ -120,6 +120,12 @@ find_qemu() {
 	return 1
 }
 
+# A port of 127.0.0.1 that nobody has now.
+free_port() {
+	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1",
+		Listen => 1)->sockport'
+}
+
 # No process of the vmrun that had these descendants is left.
 expect_gone() {
 	local pid

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Helpers of the tests of templates, sourced after e2e.sh.
+. "$(dirname "${BASH_SOURCE[0]}")/fake-qemu.sh"
 
 # own_cache: a cache of this test's own, which may be spoilt, with no template in it.
 # The unpacked kernels are copied: to unpack one takes seconds.
@@ -53,15 +54,7 @@ digest() { # FILE
 	sha256sum <"$1"
 }
 
-# fake_qemu: the program on stdin is the QEMU from here on.
 qemu_prefix=$WORK/qemu
-fake_qemu() {
-	export VMRUN_QEMU=$qemu_prefix/bin/qemu-system-x86_64
-	mkdir -p "$qemu_prefix/bin"
-	chmod 755 "$WORK" "$qemu_prefix" "$qemu_prefix/bin"
-	cat >"$VMRUN_QEMU"
-	chmod 755 "$VMRUN_QEMU"
-}
 
 # steal_template_over ROOT [OPTION...]: in a run that is to wake up from a template, a
 # thief in QEMU's place gets nothing of it. The run then boots, as the thief is no guest.
@@ -69,8 +62,7 @@ steal_template_over() {
 	local root=$1 stolen before
 	shift
 	if [[ -z ${VMRUN_QEMU:-} ]]; then
-		fake_qemu < <(sed -e "s|@QEMU@|$(command -v qemu-system-x86_64)|" \
-			-e "s|@TEMPLATES@|$templates|" "$(dirname "$0")/../lib/template-thief.py")
+		fake_qemu "$qemu_prefix" -DTEMPLATES="\"$templates\"" <"$here/template-thief.c"
 	fi
 	stolen=$templates/$("$VMRUN" template create --accel=tcg "$@" "$root").template
 	ln "$stolen" "$WORK/kept" # a template that did not wake is removed
