@@ -52,7 +52,7 @@
 #define GRACE_MS 5000
 #define KILL_AGAIN_MS 50
 #define STARVED_RETRY_MS 20
-#define UNMASK_AFTER_MS 100
+#define UNMASK_AFTER_MS 500
 /* Then the output has its turn, however fast the command takes its input. */
 #define FRAMES_A_TURN 16
 
