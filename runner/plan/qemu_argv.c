@@ -4,6 +4,9 @@
 #include "runner/plan/parts.h"
 #include "runner/proto/proto.h"
 
+/* Without what no guest here has a use for, and what a hostile one might have. */
+#define MACHINE "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off"
+
 static void add(struct strvec *v, const char *option, const char *value)
 {
 	strvec_add(v, option);
@@ -95,9 +98,7 @@ void plan_qemu_argv(const struct vm_plan *plan, struct strvec *ret)
 		strvec_addf(ret, "guest=%s", spec->name);
 	}
 	add(ret, "-machine",
-	    plan->in.start == START_BOOT ?
-		    "q35,usb=off,sata=off,smbus=off,vmport=off" :
-		    "q35,usb=off,sata=off,smbus=off,vmport=off,memory-backend=ram");
+	    plan->in.start == START_BOOT ? MACHINE : MACHINE ",memory-backend=ram");
 	add(ret, "-accel", plan->in.accel == ACCEL_KVM ? "kvm" : "tcg");
 	/* A fifth level of page tables, which is for more than 64 TiB, is one more to walk. */
 	add(ret, "-cpu", plan->in.accel == ACCEL_KVM ? "host" : "max,la57=off");
