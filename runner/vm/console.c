@@ -56,22 +56,60 @@ bool console_line(const struct console *c, const char *what, char *buf, size_t s
 	return true;
 }
 
-void console_clean(const char *data, size_t len, struct strbuf *out)
+/*
+ * Bytes of the character that begins at @s: 0 for what is none, and for one that a
+ * terminal obeys; more than @len for one that goes on. C1 is two bytes in UTF-8, and
+ * a byte alone for a terminal of another encoding: that is no UTF-8.
+ */
+static size_t char_len(const unsigned char *s, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char ch = (unsigned char)data[i];
+	/* Of the second byte: nothing longer than need be, no surrogate, no C1. */
+	unsigned char low = s[0] == 0xc2 || s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
+	unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
+	size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
 
-		if (ch == '\r')
-			continue;
-		if ((ch < 0x20 && ch != '\n' && ch != '\t') || ch == 0x7f)
-			ch = '?';
-		/* C1 in UTF-8; at the end of @data its second byte may be still to come. */
-		if (ch == 0xc2 && (i + 1 == len || ((unsigned char)data[i + 1] & 0xe0) == 0x80)) {
-			ch = '?';
-			i++;
-		}
-		strbuf_putc(out, (char)ch);
+	if (s[0] < 0x80)
+		return (s[0] >= 0x20 && s[0] != 0x7f) || s[0] == '\n' || s[0] == '\t';
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n && i < len; i++) {
+		if (s[i] < low || s[i] > high)
+			return 0;
+		low = 0x80;
+		high = 0xbf;
 	}
+	return n;
+}
+
+size_t console_clean(const char *data, size_t len, struct strbuf *out)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		size_t n = char_len((const unsigned char *)data + i, len - i);
+
+		if (n > len - i)
+			break;
+		if (n)
+			strbuf_add(out, data + i, n);
+		else if (data[i] != '\r')
+			strbuf_putc(out, '?');
+		i += n ? n : 1;
+	}
+	return i;
+}
+
+/* A line of a guest's may be as long as all that is kept. */
+static void add_line(const char *line, size_t len, struct strbuf *out)
+{
+	size_t shown = len;
+
+	if (len > CONSOLE_LINE_MAX) {
+		shown = CONSOLE_LINE_MAX;
+		while (((unsigned char)line[shown] & 0xc0) == 0x80)
+			shown--;
+	}
+	strbuf_printf(out, "  %.*s%s\n", (int)shown, line, shown < len ? "..." : "");
 }
 
 void console_tail(const struct console *c, unsigned int lines, struct strbuf *out)
@@ -82,7 +120,8 @@ void console_tail(const struct console *c, unsigned int lines, struct strbuf *ou
 
 	if (panic)
 		len = (size_t)(panic - c->tail.data) + line_len(c, panic);
-	console_clean(strbuf_str(&c->tail), len, &clean);
+	if (console_clean(strbuf_str(&c->tail), len, &clean) < len)
+		strbuf_putc(&clean, '?');
 	while (clean.len && clean.data[clean.len - 1] == '\n')
 		clean.data[--clean.len] = '\0';
 	start = strbuf_str(&clean);
@@ -91,7 +130,7 @@ void console_tail(const struct console *c, unsigned int lines, struct strbuf *ou
 			break;
 	for (; *p; p += len) {
 		len = strcspn(p, "\n");
-		strbuf_printf(out, "  %.*s\n", (int)len, p);
+		add_line(p, len, out);
 		if (p[len] == '\n')
 			len++;
 	}

@@ -15,6 +15,7 @@
 #define CONSOLE_PANIC "Kernel panic - not syncing: "
 
 #define CONSOLE_KEEP (64u * 1024u)
+#define CONSOLE_LINE_MAX 1000u /* bytes of a line that console_tail() shows */
 
 struct console {
 	struct strbuf tail; /* the last CONSOLE_KEEP to 2 * CONSOLE_KEEP bytes */
@@ -31,16 +32,19 @@ void console_feed(struct console *c, const char *data, size_t len);
 bool console_line(const struct console *c, const char *what, char *buf, size_t size);
 
 /**
- * console_tail() - the last @lines lines, each indented by two blanks, without
- * control characters. Where the kernel panicked, the lines up to its panic: the
- * trace after it only says that it did.
+ * console_tail() - the last @lines lines, each indented by two blanks, cut to
+ * CONSOLE_LINE_MAX and cleaned. Where the kernel panicked, the lines up to its panic:
+ * the trace after it only says that it did.
  */
 void console_tail(const struct console *c, unsigned int lines, struct strbuf *out);
 
 /**
- * console_clean() - control characters (C1 in UTF-8 too) but newline and tab replaced by "?",
- * "\r" dropped.
+ * console_clean() - add @data to @out as text that cannot drive a terminal: whatever is not
+ * UTF-8 and every control character (C1, too) but newline and tab is a "?" a byte, and "\r"
+ * is dropped.
+ *
+ * Return: how many bytes of @data that is; up to 3 less than @len where a character goes on.
  */
-void console_clean(const char *data, size_t len, struct strbuf *out);
+size_t console_clean(const char *data, size_t len, struct strbuf *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/fixture.h"
 
+#include "runner/base/cleanup.h"
 #include "runner/vm/console.h"
 
 static int set_up(void **state)
@@ -143,7 +144,7 @@ static void a_tail_is_cleaned(void **state)
 	struct console *c = *state;
 
 	feed(c, "\x1b[2J\x1b]0;title\x07 a\tb \x7f \302\23331m \xc3\xa4\n\x01\n");
-	expect_tail(c, 20, "  ?[2J?]0;title? a\tb ? ?31m \xc3\xa4\n  ?\n");
+	expect_tail(c, 20, "  ?[2J?]0;title? a\tb ? ??31m \xc3\xa4\n  ?\n");
 	console_free(c);
 	console_feed(c, "a\0b\nc\0", 6);
 	expect_tail(c, 20, "  a?b\n  c?\n");
@@ -170,29 +171,84 @@ static void a_panic_ends_the_tail(void **state)
 	expect_tail(c, 20, "  one\n  Kernel panic - not syncing: \n");
 }
 
+/* Each byte that is no part of a character that may be shown is one "?". */
+static void what_is_clean(void **state)
+{
+	static const struct {
+		const char *raw, *clean;
+	} cases[] = {
+		{ "plain\ttext\r\n", "plain\ttext\n" },
+		{ "\x1b[2J\b\a\v\f\x01\x7f", "?[2J??????" },
+		/* Of 2, 3 and 4 bytes; the first and the last of each. */
+		{ "\xc2\xa0\xdf\xbf", "\xc2\xa0\xdf\xbf" },
+		{ "\xe0\xa0\x80\xef\xbf\xbf", "\xe0\xa0\x80\xef\xbf\xbf" },
+		{ "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf" },
+		/* C1: in UTF-8, alone, and overlong. */
+		{ "\xc2\x80\xc2\x9f", "????" },
+		{ "\x9b"
+		  "2J\x9d",
+		  "?2J?" },
+		{ "\xc0\x9b\xc1\x9b\xe0\x82\x9b\xf0\x80\x82\x9b", "???????????" },
+		{ "\xe0\x9f\xbf\xf0\x8f\xbf\xbf", "???????" },
+		/* A surrogate, and what lies past the last character. */
+		{ "\xed\x9f\xbf\xed\xa0\x80", "\xed\x9f\xbf???" },
+		{ "\xf4\x90\x80\x80\xf5\x80\x80\x80\xff", "?????????" },
+		/* Begun, and not gone on with: what follows is not swallowed. */
+		{ "\xe2\x82\x1b[m\xe2\x1b\xf0\x90\x80\nx\xc3", "???[m?????\nx" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_strbuf_ struct strbuf out = { 0 };
+
+		console_clean(cases[i].raw, strlen(cases[i].raw), &out);
+		assert_string_equal(strbuf_str(&out), cases[i].clean);
+	}
+}
+
 /* A guest writes as it likes, and is shown in portions: nothing gets through at a seam. */
 static void clean_at_every_seam(void **state)
 {
-	static const char raw[] = "\x1b[1m\302\233a\302\205z\302\251\r\n\t\b\x7f\xc2";
+	static const char raw[] = "\x1b[1m\302\233a\302\205z\302\251\r\n\t\b\x7f\xf0\x9f\x98\x80"
+				  "\x9b\xe2\x82\xac.";
+	static const char clean[] = "?[1m??a??z\302\251\n\t??\xf0\x9f\x98\x80?\xe2\x82\xac.";
 	size_t len = sizeof(raw) - 1;
 
 	(void)state;
-	for (size_t cut = 0; cut <= len; cut++) {
-		struct strbuf out = { 0 };
+	for (size_t first = 0; first <= len; first++)
+		for (size_t second = first; second <= len; second++) {
+			const size_t ends[] = { first, second, len };
+			_cleanup_strbuf_ struct strbuf out = { 0 };
+			size_t done = 0;
 
-		console_clean(raw, cut, &out);
-		console_clean(raw + cut, len - cut, &out);
-		for (size_t i = 0; i < out.len; i++) {
-			uint8_t ch = (uint8_t)out.data[i];
-
-			assert_true(ch >= 0x20 || ch == '\n' || ch == '\t');
-			assert_int_not_equal(ch, 0x7f);
-			if (ch == 0xc2)
-				assert_true((uint8_t)out.data[i + 1] >= 0xa0);
+			for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+				done += console_clean(raw + done, ends[i] - done, &out);
+				assert_true(ends[i] - done <= 3);
+			}
+			assert_int_equal(done, len);
+			assert_string_equal(strbuf_str(&out), clean);
 		}
-		assert_non_null(strstr(out.data, "\n\t??"));
-		strbuf_free(&out);
-	}
+}
+
+/* A line is as long as a guest likes, and is shown to a person. */
+static void a_long_line_is_cut(void **state)
+{
+	struct console *c = *state;
+	char text[CONSOLE_LINE_MAX + 16], want[CONSOLE_LINE_MAX + 16];
+
+	memset(text, 'x', sizeof(text));
+	console_feed(c, text, CONSOLE_LINE_MAX);
+	snprintf(want, sizeof(want), "  %.*s\n", (int)CONSOLE_LINE_MAX, text);
+	expect_tail(c, 1, want);
+	feed(c, "x");
+	snprintf(want, sizeof(want), "  %.*s...\n", (int)CONSOLE_LINE_MAX, text);
+	expect_tail(c, 1, want);
+	/* Not within a character. */
+	console_free(c);
+	console_feed(c, text, CONSOLE_LINE_MAX - 2);
+	feed(c, "\xe2\x82\xac");
+	snprintf(want, sizeof(want), "  %.*s...\n", (int)CONSOLE_LINE_MAX - 2, text);
+	expect_tail(c, 1, want);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -200,9 +256,10 @@ static void clean_at_every_seam(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(nothing_was_said),	     TEST(a_flood_is_bounded),	TEST(the_last_line_counts),
-		TEST(a_line_is_cleaned),     TEST(the_last_lines),	TEST(a_tail_is_cleaned),
-		TEST(a_panic_ends_the_tail), TEST(clean_at_every_seam),
+		TEST(nothing_was_said),	     TEST(a_flood_is_bounded), TEST(the_last_line_counts),
+		TEST(a_line_is_cleaned),     TEST(the_last_lines),     TEST(a_tail_is_cleaned),
+		TEST(a_panic_ends_the_tail), TEST(what_is_clean),      TEST(clean_at_every_seam),
+		TEST(a_long_line_is_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
