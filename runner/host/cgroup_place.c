@@ -223,7 +223,7 @@ static int locate(const char *own, char *mountinfo, char ret_path[PATH_MAX], siz
 	bool any = false, found = false;
 
 	for (char *line = mountinfo, *end; line && *line; line = end) {
-		char *root, *point;
+		char *root, *point, path[PATH_MAX];
 		const char *rest;
 
 		end = strchr(line, '\n');
@@ -233,9 +233,9 @@ static int locate(const char *own, char *mountinfo, char ret_path[PATH_MAX], siz
 			continue;
 		any = true;
 		rest = below(own, root);
-		if (!rest || strlen(point) + strlen(rest) >= PATH_MAX)
+		if (!rest || snprintf(path, sizeof(path), "%s%s", point, rest) >= PATH_MAX)
 			continue;
-		snprintf(ret_path, PATH_MAX, "%s%s", point, rest);
+		memcpy(ret_path, path, sizeof(path));
 		*ret_top = strlen(point);
 		found = true;
 	}
