@@ -211,6 +211,9 @@ static int make(struct start *s, const uint8_t key[32], int initrd_fd, bool *ret
 	r = template_make(&input, &s->info, &s->launch->signal, &s->launch->last_words, e);
 	if (r == 0 && look_up(s, key) < 0)
 		return err_msg(e, ENOENT, "it was removed at once");
+	/* One that came while it was written down was meant for all this, not for the command. */
+	if (r == 0)
+		r = wait_for_signal(s, 0, e);
 	*ret_made = r == 0;
 	return r;
 }
