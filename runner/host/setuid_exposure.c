@@ -24,14 +24,17 @@ static bool is_mapped(const struct id_map *map, uint32_t outside)
 }
 
 /* What cannot be looked at is taken for open. */
-static bool is_closed(const char *dir, const struct stat *st, uint32_t gid)
+static bool is_closed(const char *dir, const struct stat *st, uint32_t uid, uint32_t gid)
 {
 	if (st->st_mode & S_IXOTH)
 		return false;
 	if (!(st->st_mode & S_IXGRP))
 		return true;
-	/* With an ACL the bit of the group is its mask: somebody may search. */
-	return st->st_gid == gid && getxattr(dir, "system.posix_acl_access", NULL, 0) < 0;
+	/*
+	 * A group of the caller's own has the same number, by custom; any other may have
+	 * members. With an ACL the bit of the group is its mask: somebody may search.
+	 */
+	return st->st_gid == gid && uid == gid && getxattr(dir, "system.posix_acl_access", NULL, 0) < 0;
 }
 
 /*
@@ -53,7 +56,7 @@ static bool closed_above(const char *path, const struct setuid_input *in, char *
 		snprintf(dir, sizeof(dir), "%.*s", i ? (int)i : 1, path);
 		if (stat(dir, &st) < 0)
 			continue;
-		if (is_closed(dir, &st, in->gid))
+		if (is_closed(dir, &st, in->uid, in->gid))
 			return true;
 		if (st.st_uid == in->uid)
 			snprintf(ret_own, PATH_MAX, "%s", dir);

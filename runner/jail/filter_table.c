@@ -41,6 +41,7 @@
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -121,8 +122,9 @@ const struct filter_group filter_groups[] = {
 
 	/* --- the network helper alone --- */
 	{ "sockets", NETWORK, FILTER_ALLOW,
-	  "The guest's connections, made for it by libslirp; and published ports.",
-	  "connect bind listen accept accept4 getsockname getpeername shutdown sendto recvfrom "
+	  "The guest's connections, made for it by libslirp; and published ports, which listen "
+	  "already.",
+	  "connect accept accept4 getsockname getpeername shutdown sendto recvfrom "
 	  "sendmsg recvmsg" },
 	{ "sockets by kind", NETWORK, FILTER_ALLOW,
 	  "TCP, UDP and ping over IPv4. No AF_UNIX (the host's abstract names), AF_NETLINK, "
@@ -161,8 +163,12 @@ const struct filter_group filter_groups[] = {
 	  "set_mempolicy_home_node lsm_set_self_attr" },
 	{ "no new sockets", FIRST, FILTER_REFUSE,
 	  "Sockets of every family: some families answer from an empty network namespace, too "
-	  "(AF_VSOCK).",
-	  "socket socketpair" },
+	  "(AF_VSOCK). Those that are there were made in the caller's: they get no name in it, "
+	  "and tell nothing of it.",
+	  "socket socketpair bind connect listen accept accept4" },
+	{ "interfaces", FIRST, FILTER_REFUSE, "The same, by ioctl().", "" },
+	{ "staying undumpable", FIRST, FILTER_REFUSE,
+	  "What keeps PID 1 out of QEMU's reach is that it cannot be dumped.", "" },
 	{ "memory policy", QEMU, FILTER_REFUSE,
 	  "libnuma asks when it is loaded; guests have no NUMA nodes.",
 	  "get_mempolicy set_mempolicy mbind" },
@@ -294,7 +300,16 @@ const struct filter_check filter_checks[] = {
 	{ OF_QEMU, "seccomp", "strict mode", 1, { IS(0, SECCOMP_SET_MODE_STRICT) } },
 	{ OF_QEMU, "seccomp", "actions", 1, { IS(0, SECCOMP_GET_ACTION_AVAIL) } },
 	{ OF_QEMU, "seccomp", "sizes", 1, { IS(0, SECCOMP_GET_NOTIF_SIZES) } },
-	{ OF_QEMU, "getsockopt", "SOL_SOCKET", 1, { IS(1, SOL_SOCKET) } },
+	/* Not SO_PEERPIDFD, a handle on vmrun. */
+	{ OF_QEMU, "getsockopt", "SO_TYPE", 2, { IS(1, SOL_SOCKET), IS(2, SO_TYPE) } },
+	{ OF_QEMU, "getsockopt", "SO_ERROR", 2, { IS(1, SOL_SOCKET), IS(2, SO_ERROR) } },
+	{ "interfaces", FILTER_REFUSE, "ioctl", "sockets'", 1, { { 1, IOCTL_TYPE, 0x8900 } } },
+	{ "staying undumpable",
+	  FILTER_REFUSE,
+	  "prctl",
+	  "PR_SET_DUMPABLE",
+	  1,
+	  { IS(0, PR_SET_DUMPABLE) } },
 	/* Another option of SOL_SOCKET has the kernel run a program on the socket. */
 	{ "tried in vain",
 	  FILTER_REFUSE,
@@ -324,9 +339,8 @@ const struct filter_check filter_checks[] = {
 	  "SOCK_RAW",
 	  1,
 	  { IS_BUT_FOR(1, SOCKET_FLAGS, SOCK_RAW) } },
-	{ OF_SOCKETS, "getsockopt", "SOL_SOCKET", 1, { IS(1, SOL_SOCKET) } },
-	{ OF_SOCKETS, "getsockopt", "IPPROTO_IP", 1, { IS(1, IPPROTO_IP) } },
-	{ OF_SOCKETS, "getsockopt", "IPPROTO_TCP", 1, { IS(1, IPPROTO_TCP) } },
+	{ OF_SOCKETS, "getsockopt", "SO_TYPE", 2, { IS(1, SOL_SOCKET), IS(2, SO_TYPE) } },
+	{ OF_SOCKETS, "getsockopt", "SO_ERROR", 2, { IS(1, SOL_SOCKET), IS(2, SO_ERROR) } },
 	/* Not SO_ATTACH_FILTER: the kernel would run a program on the socket. */
 	{ OF_SOCKETS,
 	  "setsockopt",
@@ -338,8 +352,9 @@ const struct filter_check filter_checks[] = {
 	  "SO_OOBINLINE",
 	  2,
 	  { IS(1, SOL_SOCKET), IS(2, SO_OOBINLINE) } },
-	{ OF_SOCKETS, "setsockopt", "IPPROTO_IP", 1, { IS(1, IPPROTO_IP) } },
-	{ OF_SOCKETS, "setsockopt", "IPPROTO_TCP", 1, { IS(1, IPPROTO_TCP) } },
+	{ OF_SOCKETS, "setsockopt", "IP_TTL", 2, { IS(1, IPPROTO_IP), IS(2, IP_TTL) } },
+	{ OF_SOCKETS, "setsockopt", "IP_RECVERR", 2, { IS(1, IPPROTO_IP), IS(2, IP_RECVERR) } },
+	{ OF_SOCKETS, "setsockopt", "TCP_NODELAY", 2, { IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY) } },
 	{ "descriptors", FILTER_ALLOW, "ioctl", "FIONBIO", 1, { IS(1, FIONBIO) } },
 	{ "descriptors", FILTER_ALLOW, "ioctl", "FIONREAD", 1, { IS(1, FIONREAD) } },
 	{ "descriptors", FILTER_ALLOW, "fcntl", "F_GETFD", 1, { IS(1, F_GETFD) } },

@@ -197,6 +197,8 @@ static const struct jail_stage stages[] = {
 	  NULL, stage_host_name },
 	{ PHASE_CONFINE, BOTH, LAYER_SEAL, "seal", "/ is read-only",
 	  "leave anything that can be written but base and volumes", mounts_seal_root },
+	{ PHASE_CONFINE, BOTH, LAYER_LIMITS, "limits", "no core dump, and the other limits below",
+	  NULL, limits_apply },
 	{ PHASE_CONFINE, BOTH, LAYER_NO_NEW_PRIVS, "no new privileges",
 	  "no program can give a right that was not there before", NULL, caps_no_new_privs },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_CAPS, "capabilities of PID 1",
@@ -211,8 +213,6 @@ static const struct jail_stage stages[] = {
 	{ PHASE_REST, JAIL_VMM, LAYER_FIRST, "system calls of PID 1",
 	  "it can wait, and tell vmrun", NULL, stage_filter_reaper },
 
-	{ PHASE_EXEC, BOTH, LAYER_LIMITS, "limits", "no core dump, and the other limits below",
-	  NULL, limits_apply },
 	{ PHASE_EXEC, JAIL_VMM, LAYER_NONE, "umask",
 	  "modes are the guest's: its kernel has applied a umask already", NULL, stage_umask },
 	{ PHASE_EXEC, JAIL_VMM, LAYER_CAPS, "capabilities",
@@ -519,11 +519,21 @@ static int close_others(const int *keep, unsigned int n, struct err *e)
 	return 0;
 }
 
+/* Keys and tokens of the caller's are not for one who takes this process over. */
+static void forget_environment(void)
+{
+	for (char **p = environ; p && *p; p++)
+		explicit_bzero(*p, strlen(*p));
+	clearenv();
+}
+
 int jail_let_go(const struct jail *jail, const int *keep, unsigned int n, struct err *e)
 {
 	int all[JAIL_KEEP_MAX + 2 * JAIL_BINDS_MAX];
 	int null;
 
+	if (has(jail, LAYER_ENVIRONMENT))
+		forget_environment();
 	if (!has(jail, LAYER_DESCRIPTORS))
 		return 0;
 	if (n > JAIL_KEEP_MAX)

@@ -139,7 +139,8 @@ int jail_spawn(struct jail *jail, void (*main)(void *arg), void *arg, int *ret_p
 
 /**
  * jail_let_go() - first of all in the child: of what was open in the caller, and in its
- * shell, only @keep is left, and what the jail's binds hold; 0 to 2 are /dev/null.
+ * shell, only @keep is left, and what the jail's binds hold; 0 to 2 are /dev/null. The
+ * environment is wiped.
  * @keep: at most JAIL_KEEP_MAX; -1 stands for none.
  */
 int jail_let_go(const struct jail *jail, const int *keep, unsigned int n, struct err *e);

@@ -29,8 +29,9 @@
 #include "runner/jail/stages.h"
 
 static const struct jail_limit limits[] = {
-	{ RLIMIT_CORE, "core file size", 0, 0,
-	  "a core dump would put the guest's memory on the host's disk" },
+	{ RLIMIT_CORE, "core file size", 1, 1,
+	  "a dump would put the guest's memory on the host's disk; one byte is too little for a "
+	  "file, and the only limit that a core_pattern which is a program heeds" },
 	{ RLIMIT_NOFILE, "open files", LIMIT_HARD, 4096,
 	  "QEMU holds one for each file that the guest has open; the network helper one for "
 	  "each connection" },
@@ -93,7 +94,8 @@ static int apply(const struct jail_limit *limit, rlim_t value, struct err *e)
 	/* RLIM_INFINITY is the largest. */
 	if (value < r.rlim_max && value != LIMIT_HARD)
 		r.rlim_max = value;
-	if (r.rlim_cur > r.rlim_max)
+	/* Of all limits that of cores must be exact: 0 stops no program (core(5)). */
+	if (r.rlim_cur > r.rlim_max || limit->resource == RLIMIT_CORE)
 		r.rlim_cur = r.rlim_max;
 	if (setrlimit((__rlimit_resource_t)limit->resource, &r) < 0)
 		return err_errno(e, errno, "cannot limit %s", limit->name);

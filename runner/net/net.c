@@ -76,14 +76,6 @@ struct helper {
 
 /* --- in the helper --- */
 
-/* What the caller's environment holds is not for one who takes this process over. */
-static void forget_environment(void)
-{
-	for (char **p = environ; p && *p; p++)
-		explicit_bzero(*p, strlen(*p));
-	clearenv();
-}
-
 static int enter_jail(struct helper *h, struct slirp_loop **ret, struct err *e)
 {
 	const struct slirp_loop_config config = {
@@ -96,7 +88,6 @@ static int enter_jail(struct helper *h, struct slirp_loop **ret, struct err *e)
 
 	if (r == 0)
 		r = slirp_loop_new(&config, ret, e);
-	forget_environment();
 	if (r == 0)
 		r = jail_attach(&h->jail, e);
 	if (r == 0)
@@ -292,9 +283,11 @@ void net_stop(struct net *net)
 	siginfo_t info;
 
 	if (net->pidfd >= 0) {
-		while (msg.kind == MSG_READY && poll(&p, 1, LAST_WORDS_MS) > 0 &&
-		       recv(net->channel, &msg, sizeof(msg), MSG_DONTWAIT) == sizeof(msg))
-			;
+		/* It is ready, and it is over: more an honest one has not got to say. */
+		for (int i = 0; i < 2 && net->channel >= 0 && msg.kind == MSG_READY; i++)
+			if (poll(&p, 1, LAST_WORDS_MS) <= 0 ||
+			    recv(net->channel, &msg, sizeof(msg), MSG_DONTWAIT) != sizeof(msg))
+				break;
 		syscall(SYS_pidfd_send_signal, net->pidfd, SIGKILL, NULL, 0);
 		while (waitid(P_PIDFD, (id_t)net->pidfd, &info, WEXITED) < 0 && errno == EINTR)
 			;

@@ -368,6 +368,12 @@ static void explain_rest(const struct launch_input *in, struct strbuf *out)
 	explain_item(out, "output",
 		     "write what it likes to vmrun's standard output and error: the command's "
 		     "output is not changed");
+	explain_item(out, "names",
+		     "as a QEMU taken over: learn the host's paths of base and volumes, and "
+		     "vmrun's command line");
+	explain_item(out, "descriptors",
+		     "as such, where its ids are the caller's and Linux is older than 6.16: send "
+		     "itself so many that no process of the caller's can send any");
 	explain_item(out, "side channels",
 		     "measure what else runs on the same CPU, as any program of the caller's");
 	explain_item(out, "host's kernel",

@@ -44,6 +44,7 @@ static const struct role first_role = {
 	.title = "The jail's first process",
 	.kind = JAIL_VMM,
 	.first = true,
+	.limited = true,
 	.filters = { FILTER_FIRST, FILTER_REAPER },
 	.n_filters = 2,
 };

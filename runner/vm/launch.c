@@ -27,6 +27,9 @@
 #include "runner/vm/kcache.h"
 #include "runner/vm/template_store.h"
 
+/* asm/socket.h of Linux 6.16; older headers do not have it. */
+#define SO_PASSRIGHTS_ 83
+
 static int open_volume(const struct volume *v, unsigned int index, struct jail *jail, struct err *e)
 {
 	_cleanup_close_ int fd = open(v->src, O_PATH | O_CLOEXEC);
@@ -119,6 +122,21 @@ static int make_pair(int type, int *ret_ours, int *ret_theirs, struct err *e)
 	return 0;
 }
 
+/*
+ * A stream to QEMU, which may send no descriptors: those on their way count against all of
+ * a user's processes, and in some layouts its user is the caller. Before Linux 6.16 this
+ * cannot be had.
+ */
+static int make_stream(int *ret_ours, int *ret_theirs, struct err *e)
+{
+	const int no = 0;
+	int r = make_pair(SOCK_STREAM, ret_ours, ret_theirs, e);
+
+	if (r == 0)
+		(void)!setsockopt(*ret_ours, SOL_SOCKET, SO_PASSRIGHTS_, &no, sizeof(no));
+	return r;
+}
+
 /* Real root's helper runs as what is root in the guest: no id of the host's own. */
 static int make_network(struct vm_launch *launch, struct jail_main *m, struct err *e)
 {
@@ -131,7 +149,7 @@ static int make_network(struct vm_launch *launch, struct jail_main *m, struct er
 		.n_ports = in->spec->n_ports,
 		.seccomp = in->spec->seccomp,
 	};
-	int link = -1, r = make_pair(SOCK_STREAM, &link, &m->net, e);
+	int link = -1, r = make_stream(&link, &m->net, e);
 
 	if (r == 0)
 		net_open(&launch->net, &config, link);
@@ -144,11 +162,11 @@ static int make_channels(struct vm_launch *launch, struct jail_main *m, struct e
 
 	r = make_pair(SOCK_SEQPACKET, &launch->channel, &m->channel, e);
 	if (r == 0)
-		r = make_pair(SOCK_STREAM, &launch->agent, &m->agent, e);
+		r = make_stream(&launch->agent, &m->agent, e);
 	if (r == 0)
-		r = make_pair(SOCK_STREAM, &launch->console, &m->console, e);
+		r = make_stream(&launch->console, &m->console, e);
 	if (r == 0 && m->in->use_templates)
-		r = make_pair(SOCK_STREAM, &launch->qmp, &m->qmp, e);
+		r = make_stream(&launch->qmp, &m->qmp, e);
 	if (r == 0 && !m->making && plan_network(m->in->spec) == NET_USER)
 		r = make_network(launch, m, e);
 	if (r < 0)
@@ -263,7 +281,10 @@ int vm_launch_boot(const struct launch_input *in, struct vm_launch *launch, int 
 	bool asked = false;
 	int r = say_kind(launch, CHANNEL_BOOT, e);
 
-	while (r == 0) {
+	/* KERNEL, MADE or UNMADE, REPORT: more an honest one has not got to say. */
+	for (int said = 0; r == 0; said++) {
+		if (said == 3)
+			return err_msg(e, EPROTO, "the jail talks without end");
 		r = wait_message(in, launch, &msg, &initrd, e);
 		if (r < 0)
 			break;

@@ -206,10 +206,6 @@ static int bootable_kernel(const struct prepare_input *in, const struct kernel_b
 static int open_modules(const struct prepare_input *in, const char *version, int *ret_fd,
 			struct err *e)
 {
-	_cleanup_close_ int host = -1;
-	struct err in_base;
-	int r;
-
 	if (in->modules_fd >= 0) {
 		*ret_fd = fcntl(in->modules_fd, F_DUPFD_CLOEXEC, 3);
 		return *ret_fd < 0 ? err_errno(e, errno, "cannot open the module directory") : 0;
@@ -219,14 +215,7 @@ static int open_modules(const struct prepare_input *in, const char *version, int
 			       "kernel %s does not tell its version; name its module directory "
 			       "with --modules",
 			       in->kernel);
-	r = kernel_open_modules(in->root_fd, version, ret_fd, &in_base);
-	if (r < 0 && in->kernel_fd >= 0) {
-		host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		r = host < 0 ? -errno : kernel_open_modules(host, version, ret_fd, e);
-	}
-	if (r < 0)
-		*e = in_base;
-	return r;
+	return kernel_open_modules(in->root_fd, version, ret_fd, e);
 }
 
 static size_t init_size(void)

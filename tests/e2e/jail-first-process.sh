@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The jail's first process reads what a hostile base holds. By then it has no more rights
-# than QEMU is to have (and SETPCAP, to give up the rest), and no descriptor of the caller's.
+# than QEMU is to have (and SETPCAP, to give up the rest), and nothing of the caller's: no
+# descriptor, no environment.
 # as: root
 . "$(dirname "$0")/../lib/e2e.sh"
 
@@ -9,7 +10,7 @@ export XDG_CACHE_HOME=$WORK/cache
 first=$(stat -c %u "$BASE")
 
 # On a first run it waits, between the two, for a template to be made.
-"$VMRUN" --accel=tcg --idmap="0:$first:65536" --read-only "$BASE" -- true 5</etc/passwd 6</ 7<"$WORK" \
+FOO_TOKEN=secret "$VMRUN" --accel=tcg --idmap="0:$first:65536" --read-only "$BASE" -- true 5</etc/passwd 6</ 7<"$WORK" \
 	>"$WORK/out" 2>"$WORK/err" &
 pid=$!
 waits() {
@@ -27,6 +28,9 @@ for set in CapEff CapPrm CapBnd; do
 	expect_eq "$set" "$(field "$set")" 000000000000011b
 done
 expect_eq "no_new_privs" "$(field NoNewPrivs)" 1
+expect_eq "seccomp" "$(field Seccomp)" 2
+grep -Eq '^Max core file size +1 +1 ' "/proc/$first_process/limits" || fail "it may dump core"
+! tr -d '\0' <"/proc/$first_process/environ" | grep -q . || fail "it has the caller's environment"
 for fd in "/proc/$first_process/fd"/*; do
 	target=$(readlink "$fd")
 	case $target in

@@ -213,7 +213,7 @@ static enum verdict core_dump(void)
 {
 	struct rlimit now, more = { 1 << 20, 1 << 20 };
 
-	if (getrlimit(RLIMIT_CORE, &now) == 0 && now.rlim_max > 0)
+	if (getrlimit(RLIMIT_CORE, &now) == 0 && now.rlim_max > 1)
 		return out("a core of %llu bytes may be dumped", (unsigned long long)now.rlim_max);
 	return judge(setrlimit(RLIMIT_CORE, &more), "setrlimit(RLIMIT_CORE)");
 }

@@ -184,19 +184,13 @@ static long received_descriptor(int fd)
 	return CMSG_FIRSTHDR(&msg) ? 0 : -1;
 }
 
+/* A handle on vmrun is what signals, setns and pidfd_getfd would begin with. */
 static long peer_process(int fd)
 {
 	int pidfd = -1;
 	socklen_t len = sizeof(pidfd);
 
-	if (getsockopt(fd, SOL_SOCKET, PEER_PIDFD, &pidfd, &len) < 0)
-		return -1;
-	for (int i = 0; i < 16; i++)
-		if (syscall(SYS_pidfd_getfd, pidfd, i, 0) >= 0)
-			return 0;
-	if (syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0) == 0)
-		return 0;
-	return setns(pidfd, CLONE_NEWNS);
+	return getsockopt(fd, SOL_SOCKET, PEER_PIDFD, &pidfd, &len);
 }
 
 static long peer_id(int fd)
@@ -289,7 +283,7 @@ static const struct attempt attempts[] = {
 	{ "fd-interfaces", "ask it for the host's interfaces", sockets_interfaces },
 	{ "fd-namespace", "for its network namespace", sockets_namespace },
 	{ "fd-rights", "for descriptors on their way", sockets_rights },
-	{ "fd-peer-pidfd", "for its peer, to take its descriptors", sockets_pidfd },
+	{ "fd-peer-pidfd", "for a handle on its peer", sockets_pidfd },
 	{ "fd-program", "have the kernel run a program on it", sockets_program },
 	{ "fd-buffer", "have more memory than its limit", sockets_buffer },
 	{ "fd-peer", "for its peer, to signal it", sockets_peer },

@@ -352,8 +352,8 @@ static void not_as_planned(void **state)
 		  "NOT as planned: nothing is to be mounted there" },
 		{ 300, "limits", "\nMax core file size   0   unlimited   bytes\n",
 		  "core file size         NOT as planned: unlimited" },
-		{ 300, "limits", "\nMax core file size   0   1   bytes\n",
-		  "core file size         NOT as planned: 1" },
+		{ 300, "limits", "\nMax core file size   0   2   bytes\n",
+		  "core file size         NOT as planned: 2" },
 	};
 	struct world *w = *state;
 

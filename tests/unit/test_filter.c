@@ -12,7 +12,9 @@
 #include <linux/fs.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -398,7 +400,7 @@ static void test_counts(void **state)
 	assert_int_equal(qemu.by_argument, 8);
 	assert_int_equal(first.allowed, 0);
 	assert_int_equal(first.killed, killed);
-	assert_int_equal(first.by_argument, 2);
+	assert_int_equal(first.by_argument, 3);
 	assert_int_equal(filter_count(FILTER_REAPER).killed, 0);
 }
 
@@ -589,6 +591,9 @@ static void do_first(void)
 	if (pid == 0)
 		_exit(3);
 	CHILD_CHECK(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 3);
+	CHILD_CHECK(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 && errno == ENOSYS);
+	CHILD_CHECK(ioctl(0, SIOCGIFCONF, &fd) == -1 && errno == ENOSYS);
+	CHILD_CHECK(listen(0, 1) == -1 && errno == ENOSYS);
 	do_refused();
 	do_threads();
 }
@@ -596,12 +601,20 @@ static void do_first(void)
 static void do_network(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	/* Port 1: nobody listens there. */
 	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(1),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	CHILD_CHECK(fd >= 0);
 	CHILD_CHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0);
-	CHILD_CHECK(bind(fd, (struct sockaddr *)&to, sizeof(to)) == 0 && listen(fd, 1) == 0);
+	CHILD_CHECK(connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1 && errno == ECONNREFUSED);
+	CHILD_CHECK(bind(fd, (struct sockaddr *)&to, sizeof(to)) == -1 && errno == ENOSYS);
+	CHILD_CHECK(listen(fd, 1) == -1 && errno == ENOSYS);
+	CHILD_CHECK(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &one, sizeof(one)) == -1 &&
+		    errno == ENOSYS);
+	CHILD_CHECK(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4) == -1 &&
+		    errno == ENOSYS);
 	CHILD_CHECK(socket(AF_UNIX, SOCK_STREAM, 0) == -1 && errno == ENOSYS);
 	CHILD_CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
 			    MAP_FAILED &&

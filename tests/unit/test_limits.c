@@ -80,8 +80,9 @@ static void check_all(const void *arg)
 		} else {
 			CHILD_CHECK(after.rlim_max ==
 				    (value < was->rlim_max ? value : was->rlim_max));
-			CHILD_CHECK(after.rlim_cur ==
-				    (value < was->rlim_cur ? value : was->rlim_cur));
+			CHILD_CHECK(after.rlim_cur == (l[i].resource == RLIMIT_CORE ? after.rlim_max :
+						       value < was->rlim_cur	     ? value :
+										       was->rlim_cur));
 		}
 	}
 }
@@ -97,7 +98,7 @@ static void both_kinds(void **state)
 
 static void check_for_good(const void *arg)
 {
-	struct rlimit more = { 1, 1 };
+	struct rlimit more = { 2, 2 };
 
 	(void)arg;
 	apply(JAIL_VMM);
