@@ -14,13 +14,40 @@ bool text_is_control(const char *p, const char *start)
 	return b[0] < 0x20 || b[0] == 0x7f || c1;
 }
 
+size_t text_char_len(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	/* Of the second byte: nothing longer than need be, no surrogate, no C1. */
+	unsigned char low = s[0] == 0xc2 || s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
+	unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
+	size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+
+	if (s[0] < 0x80)
+		return s[0] >= 0x20 && s[0] != 0x7f;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n && i < len; i++) {
+		if (s[i] < low || s[i] > high)
+			return 0;
+		low = 0x80;
+		high = 0xbf;
+	}
+	return n;
+}
+
 void text_sanitize(char *s)
 {
-	for (unsigned char *p = (unsigned char *)s; *p; p++) {
-		if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-			p[0] = p[1] = '?';
-		else if (*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	size_t len = strlen(s);
+
+	while (len) {
+		size_t n = text_char_len(s, len);
+
+		if (n == 0 || n > len) {
+			*s = '?';
+			n = 1;
+		}
+		s += n;
+		len -= n;
 	}
 }
 

@@ -19,6 +19,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define ERR_TEXT_MAX 768
 
@@ -61,8 +62,17 @@ int err_oom(struct err *e);
 bool text_is_control(const char *p, const char *start);
 
 /**
- * text_sanitize() - replace every control character of a NUL-terminated string
- * (C0, newline too; DEL; C1 in UTF-8, which some terminals obey) by '?', in place.
+ * text_char_len() - bytes of the character of UTF-8 that @text begins with.
+ *
+ * Return: 0 for what is none, and for one that a terminal obeys (C0, newline too; DEL;
+ * C1, which is two bytes in UTF-8, and a byte alone, which is no UTF-8, for a terminal
+ * of another encoding); more than @len for one that goes on behind it.
+ */
+size_t text_char_len(const char *text, size_t len);
+
+/**
+ * text_sanitize() - replace every byte of a NUL-terminated string that is no
+ * character, or one that a terminal obeys, by '?', in place.
  */
 void text_sanitize(char *s);
 

@@ -56,40 +56,17 @@ bool console_line(const struct console *c, const char *what, char *buf, size_t s
 	return true;
 }
 
-/*
- * Bytes of the character that begins at @s: 0 for what is none, and for one that a
- * terminal obeys; more than @len for one that goes on. C1 is two bytes in UTF-8, and
- * a byte alone for a terminal of another encoding: that is no UTF-8.
- */
-static size_t char_len(const unsigned char *s, size_t len)
-{
-	/* Of the second byte: nothing longer than need be, no surrogate, no C1. */
-	unsigned char low = s[0] == 0xc2 || s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
-	unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
-	size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-
-	if (s[0] < 0x80)
-		return (s[0] >= 0x20 && s[0] != 0x7f) || s[0] == '\n' || s[0] == '\t';
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n && i < len; i++) {
-		if (s[i] < low || s[i] > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-	}
-	return n;
-}
-
 size_t console_clean(const char *data, size_t len, struct strbuf *out)
 {
 	size_t i = 0;
 
 	while (i < len) {
-		size_t n = char_len((const unsigned char *)data + i, len - i);
+		size_t n = text_char_len(data + i, len - i);
 
 		if (n > len - i)
 			break;
+		if (n == 0 && (data[i] == '\n' || data[i] == '\t'))
+			n = 1;
 		if (n)
 			strbuf_add(out, data + i, n);
 		else if (data[i] != '\r')
