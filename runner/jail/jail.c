@@ -307,6 +307,7 @@ int jail_add_bind(struct jail *jail, int source_fd, const char *target, bool rea
 		  struct err *e)
 {
 	struct jail_bind b = { .read_only = read_only, .tree_fd = -1 };
+	const char *what = *target ? target : "the cache";
 	int r;
 
 	if (jail->n_binds == JAIL_BINDS_MAX)
@@ -314,11 +315,11 @@ int jail_add_bind(struct jail *jail, int source_fd, const char *target, bool rea
 	snprintf(b.target, sizeof(b.target), "%s", target);
 	r = fs_fd_path(source_fd, &b.source);
 	if (r < 0)
-		return err_errno(e, -r, "cannot find the path of what becomes %s", target);
+		return err_errno(e, -r, "cannot find the path of what becomes %s", what);
 	b.source_fd = fcntl(source_fd, F_DUPFD_CLOEXEC, 3);
 	if (b.source_fd < 0) {
 		free(b.source);
-		return err_errno(e, errno, "cannot keep hold of what becomes %s", target);
+		return err_errno(e, errno, "cannot keep hold of what becomes %s", what);
 	}
 	jail->binds[jail->n_binds++] = b;
 	return 0;
