@@ -46,6 +46,8 @@ void spec_cli_help(struct strbuf *out, unsigned int columns)
 	help_text_wrap(out, SPEC_CLI_USAGE, 7, 7, columns);
 	strbuf_puts(out, "       ");
 	help_text_wrap(out, "vmrun template ls|create|rm|prune [ARG...]", 7, 7, columns);
+	strbuf_puts(out, "       ");
+	help_text_wrap(out, "vmrun sandbox --explain|--self-test [ARG...]", 7, 7, columns);
 	strbuf_putc(out, '\n');
 	help_text_wrap(out,
 		       "Runs COMMAND, or else a login shell, in a virtual machine whose root file "
