@@ -50,6 +50,10 @@ class Terminal:
             for fd in range(3):
                 os.dup2(self.slave, fd)
             os.closerange(3, 256)
+            # A person's shell ignores none; a script that runs all this in the
+            # background has INT and QUIT ignored, and vmrun honours that.
+            for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+                signal.signal(ignored, signal.SIG_DFL)
             os.execvp(command[0], command)
 
     def pump(self, timeout):
