@@ -20,14 +20,12 @@
 
 #define IFACE "eth0"
 #define IPV6_OFF "/proc/sys/net/ipv6/conf/" IFACE "/disable_ipv6"
-#define OPERSTATE "/sys/class/net/" IFACE "/operstate"
 #define ADDRESS "10.0.2.15"
 #define NETMASK "255.255.255.0"
 #define ROUTER "10.0.2.2"
 /* The driver's module is loaded long before; the device may lag behind. */
 #define IFACE_TRIES 100
 #define IFACE_PAUSE_NS 20000000
-#define LINK_TRIES 25
 
 static int sock = -1;
 static int lo_result;  /* 0 or -errno */
@@ -130,25 +128,6 @@ static void ipv6_off(void)
 	close(fd);
 }
 
-/* What else the kernel does once a link is up, it does before a template is saved. */
-static void link_settle(void)
-{
-	struct timespec pause = { .tv_nsec = IFACE_PAUSE_NS };
-
-	for (int i = 0; i < LINK_TRIES; i++) {
-		int fd = open(OPERSTATE, O_RDONLY | O_CLOEXEC);
-		char state[2] = "";
-		ssize_t len = fd < 0 ? -1 : read(fd, state, sizeof(state));
-
-		if (fd >= 0)
-			close(fd);
-		/* "down", or "dormant"; a link that stays so is not waited for long. */
-		if (len < 0 || memcmp(state, "do", 2) != 0)
-			return;
-		nanosleep(&pause, NULL);
-	}
-}
-
 void net_prepare(void)
 {
 	struct ifreq req = { .ifr_name = IFACE };
@@ -159,9 +138,7 @@ void net_prepare(void)
 		return;
 	ipv6_off();
 	eth_ready = iface_address() == 0 && route_add() == 0;
-	if (eth_ready)
-		link_settle();
-	else
+	if (!eth_ready)
 		eth_down();
 }
 
