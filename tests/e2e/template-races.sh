@@ -117,12 +117,12 @@ expect_err "did not end within 1 s"
 expect_no_template
 
 # Only a template of it is wanted: nobody waits for the base.
-vmrun "$BASE" -- sleep 60 >"$WORK/out.writer" 2>&1 &
+vmrun "$BASE" -- sh -c 'echo here; sleep 60' >"$WORK/out.writer" 2>&1 &
 writer=$!
-locked() {
-	! vmrun --read-only "$BASE" -- true >/dev/null 2>&1
-}
-wait_for 30 locked
+# Not by trying: a reader that comes first is in the writer's way.
+wait_for 60 grep -qx here "$WORK/out.writer"
+guest --read-only -- true
+expect_refused "being written by another guest"
 run "$VMRUN" template create --accel=tcg "$BASE"
 expect_exit 0
 # shellcheck disable=SC2046 # one word a process
