@@ -44,6 +44,8 @@ static int lock_base(const struct jail_main *m, int *ret_fd, struct err *e)
 	enum plan_lock lock = plan_lock(m->in->spec);
 	int how = lock == LOCK_WRITER ? LOCK_EX : LOCK_SH;
 
+	if (m->in->dry_run || m->in->unlocked)
+		return 0;
 	if (fd < 0)
 		return err_errno(e, errno, "cannot open base '%s' to lock it", m->in->spec->root);
 	if (flock(fd, how | LOCK_NB) < 0 && lock != LOCK_TOLERANT) {
@@ -195,12 +197,18 @@ static int start_run(struct jail_main *m, int signals, pid_t *ret_qemu, struct e
 	if (m->unpacker)
 		decompress_prepare();
 	r = jail_attach(&m->jail, e);
-	if (r == 0 && !m->in->dry_run && !m->in->unlocked)
+	/*
+	 * Locked before it is read, or else, for a guest that wakes up, before it is used: a
+	 * jail without unpacker may be begun anew, and would have to let go of the lock.
+	 */
+	if (r == 0 && m->unpacker)
 		r = lock_base(m, &lock, e);
 	if (r == 0)
 		r = jail_confine(&m->jail, e);
 	if (r == 0)
 		r = prepare(m, &report, &answer, &files, e);
+	if (r == 0 && !m->unpacker)
+		r = lock_base(m, &lock, e);
 	if (r == 0 && answer.kind == CHANNEL_RESTORE) {
 		r = open_template(m, &answer.restore, &files, e);
 		if (r == 0)
