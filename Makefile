@@ -47,13 +47,13 @@ COMMAND_C := runner/main.c $(wildcard runner/cmd_*.c)
 PRELOAD_C := runner/preload/ram_readonly.c
 # A program of the build: compiles the jail's filters of system calls.
 FILTER_C := runner/jail/filter_compile.c
-LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C) $(FILTER_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c))
+LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C) $(FILTER_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c rootfs-tools/*.c))
 GUEST_C := $(wildcard initramfs/guest/*.c)
 ESCAPE_C := $(wildcard tests/escape/*.c)
 UNIT_C := $(wildcard tests/unit/test_*.c)
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
 HEADERS := $(wildcard runner/*.h runner/*/*.h initramfs/*.h initramfs/guest/*.h \
-	tests/escape/*.h)
+	rootfs-tools/*.h tests/escape/*.h)
 ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
 SCRIPTS := $(shell grep -lE '^\#!/bin/(ba)?sh' contrib/* tests/run tests/*/* .ci/run 2>/dev/null) \
 	$(wildcard tests/lib/*.sh)
@@ -209,7 +209,7 @@ tidy: $(LINTED)
 cppcheck:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--error-exitcode=1 -j $(JOBS) -I. -D_GNU_SOURCE --suppressions-list=.cppcheck \
-		runner initramfs tests/unit tests/fuzz
+		runner initramfs rootfs-tools tests/unit tests/fuzz
 
 shellcheck:
 	shellcheck -x $(SCRIPTS)
@@ -243,8 +243,10 @@ demo:
 
 install: all
 	install -D -m 755 vmrun $(DESTDIR)$(PREFIX)/bin/vmrun
+	ln -sf vmrun $(DESTDIR)$(PREFIX)/bin/vmrun-rootfs
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 contrib/man/vmrun.1 \
-		contrib/man/vmrun-sandbox.1 contrib/man/vmrun-template.1
+		contrib/man/vmrun-sandbox.1 contrib/man/vmrun-template.1 \
+		contrib/man/vmrun-rootfs.1
 
 clean:
 	rm -rf build vmrun

@@ -17,13 +17,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 
 #define DIR_ENTRIES_MAX 10000
-#define KERNELS_MAX 64
 #define MODULE_LIST_MAX ((uint64_t)16 << 20)
 #define REMEDY "install linux-image-amd64 in the base or name a kernel with -k"
 
@@ -193,7 +193,40 @@ struct search {
 	struct kernel_choice best;
 	char rejected[KERNEL_PATH_MAX]; /* the last candidate that is no file to boot */
 	int rejected_why;
+	struct kernel_entry *list; /* KERNELS_MAX: instead of the best, all of them */
+	unsigned int listed;
 };
+
+static void reject(struct search *s, const struct kernel_choice *c, int r)
+{
+	if (r == -ENOENT && s->rejected_why)
+		return;
+	memcpy(s->rejected, c->path, sizeof(s->rejected));
+	s->rejected_why = -r;
+}
+
+/* The same version in a second place is the same kernel. */
+static void list_one(struct search *s, const struct kernel_choice *c)
+{
+	_cleanup_close_ int fd = -1;
+	enum merit merit;
+	int r;
+
+	for (unsigned int i = 0; i < s->listed; i++)
+		if (!strcmp(s->list[i].choice.version, c->version))
+			return;
+	r = fs_open_regular(s->root_fd, c->path, KERNEL_IMAGE_MAX, &fd, NULL);
+	if (r < 0) {
+		reject(s, c, r);
+		return;
+	}
+	merit = merit_of(s->root_fd, c->version);
+	s->list[s->listed++] = (struct kernel_entry){
+		.choice = *c,
+		.modules = merit != NO_MODULES,
+		.has_9p = merit == BOOTABLE,
+	};
+}
 
 static void consider(struct search *s, const struct kernel_choice *c)
 {
@@ -201,6 +234,10 @@ static void consider(struct search *s, const struct kernel_choice *c)
 	enum merit merit = MERIT_UNKNOWN;
 	int r;
 
+	if (s->list) {
+		list_one(s, c);
+		return;
+	}
 	if (s->found) {
 		if (s->merit == MERIT_UNKNOWN)
 			s->merit = merit_of(s->root_fd, s->best.version);
@@ -216,9 +253,8 @@ static void consider(struct search *s, const struct kernel_choice *c)
 		s->found = true;
 		s->merit = merit;
 		s->best = *c;
-	} else if (r != -ENOENT || s->rejected_why == 0) {
-		memcpy(s->rejected, c->path, sizeof(s->rejected));
-		s->rejected_why = -r;
+	} else {
+		reject(s, c, r);
 	}
 }
 
@@ -293,18 +329,43 @@ static int explain_none(const struct search *s, struct err *e)
 	}
 }
 
-int kernel_find(int root_fd, struct kernel_choice *ret, struct err *e)
+static int search(struct search *s, struct err *e)
 {
-	struct search s = { .root_fd = root_fd };
-
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		int r = search_place(&s, &places[i], e);
+		int r = search_place(s, &places[i], e);
 
 		if (r < 0)
 			return r;
 	}
-	if (!s.found)
-		return explain_none(&s, e);
-	*ret = s.best;
+	return s->found || s->listed ? 0 : explain_none(s, e);
+}
+
+int kernel_find(int root_fd, struct kernel_choice *ret, struct err *e)
+{
+	struct search s = { .root_fd = root_fd };
+	int r = search(&s, e);
+
+	if (r == 0)
+		*ret = s.best;
+	return r;
+}
+
+static int newer_first(const void *a, const void *b)
+{
+	const struct kernel_entry *x = a, *y = b;
+
+	return kernel_version_cmp(y->choice.version, x->choice.version);
+}
+
+int kernel_list(int root_fd, struct kernel_entry ret[KERNELS_MAX], unsigned int *ret_n,
+		struct err *e)
+{
+	struct search s = { .root_fd = root_fd, .list = ret };
+	int r = search(&s, e);
+
+	if (r < 0)
+		return r;
+	qsort(ret, s.listed, sizeof(*ret), newer_first);
+	*ret_n = s.listed;
 	return 0;
 }

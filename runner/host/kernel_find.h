@@ -13,6 +13,7 @@
 
 #define KERNEL_VERSION_MAX 128
 #define KERNEL_PATH_MAX 512
+#define KERNELS_MAX 64 /* in one base; more are an error */
 #define KERNEL_IMAGE_MAX ((uint64_t)256 << 20) /* bytes; the largest seen is 20 MB */
 
 struct kernel_choice {
@@ -30,6 +31,19 @@ struct kernel_choice {
  * linux-image-amd64 in the base, or -k).
  */
 int kernel_find(int root_fd, struct kernel_choice *ret, struct err *e);
+
+/* A kernel of a base, and what speaks for it. */
+struct kernel_entry {
+	struct kernel_choice choice;
+	bool modules; /* it has a module directory */
+	bool has_9p;  /* which has what mounts the root, or the kernel has it built in */
+};
+
+/**
+ * kernel_list() - all kernels of a base that kernel_find() chooses from, the newest first.
+ */
+int kernel_list(int root_fd, struct kernel_entry ret[KERNELS_MAX], unsigned int *ret_n,
+		struct err *e);
 
 /**
  * kernel_version_cmp() - order of two version strings as a distribution sees it:

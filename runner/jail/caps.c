@@ -15,6 +15,9 @@
  */
 static const cap_value_t kept[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID };
 
+static const cap_value_t tool[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,
+				    CAP_SETFCAP };
+
 static void cleanup_cap(cap_t *caps)
 {
 	cap_free(*caps);
@@ -105,6 +108,16 @@ int caps_keep_for_9p(struct jail *jail, struct err *e)
 		if (cap_set_ambient(kept[i], CAP_SET) < 0)
 			r = err_errno(e, errno, "cannot make capability %d ambient", kept[i]);
 	return r;
+}
+
+int caps_keep_for_tool(struct jail *jail, struct err *e)
+{
+	int r = drop_bounding(tool, ARRAY_SIZE(tool), e);
+
+	(void)jail;
+	if (r == 0)
+		r = lock_securebits(e);
+	return r == 0 ? set_caps(tool, ARRAY_SIZE(tool), e) : r;
 }
 
 int caps_drop_all(struct jail *jail, struct err *e)

@@ -41,6 +41,10 @@
  * caller's network, and so it has no file, no other process and no capability. It is
  * PID 1 itself and executes nothing: jail_finish() is its EXEC.
  *
+ * An operation on a root directory (rootfs-tools/enter.c) has a jail with still less:
+ * no program, no device, nothing placed; PID 1 itself works on the trees of ATTACH, by
+ * descriptor, after CONFINE, which is all of its jail.
+ *
  * Life and death: PID 1 is killed with vmrun (PDEATHSIG, set again after the ids
  * change, which clears it; and its socket to vmrun ends). The kernel kills
  * everything in a PID namespace with its PID 1. So no end of vmrun, kill -9
@@ -151,60 +155,64 @@ static int stage_filter_reaper(struct jail *jail, struct err *e)
 }
 
 #define BOTH (JAIL_VMM | JAIL_NETWORK)
+#define ALL (BOTH | JAIL_TOOL)
 
 static const struct jail_stage stages[] = {
-	{ PHASE_ATTACH, BOTH, LAYER_NONE, "lifeline",
+	{ PHASE_ATTACH, ALL, LAYER_NONE, "lifeline",
 	  "PID 1, and with it everything in the jail, dies with vmrun", NULL, stage_lifeline },
-	{ PHASE_ATTACH, BOTH, LAYER_NONE, "private mounts",
+	{ PHASE_ATTACH, ALL, LAYER_NONE, "private mounts",
 	  "no mount of the jail's shows on the host, none of the host's later ones in the jail",
 	  NULL, mounts_private },
-	{ PHASE_ATTACH, JAIL_VMM, LAYER_NONE, "attach",
+	{ PHASE_ATTACH, JAIL_VMM | JAIL_TOOL, LAYER_NONE, "attach",
 	  "base and volumes are held by descriptor: nosuid, nodev, noexec, and read-only where "
 	  "asked for",
 	  "look into the base: what the caller may read is not what the guest's root may",
 	  mounts_attach_binds },
-	{ PHASE_ATTACH, BOTH, LAYER_NONE, "identity",
+	{ PHASE_ATTACH, ALL, LAYER_NONE, "identity",
 	  "root of the user namespace; the caller's groups are gone, but under a map of one id, "
 	  "where the kernel forbids that",
 	  "come before what only the caller can reach was attached", stage_identity },
-	{ PHASE_ATTACH, BOTH, LAYER_NONE, "lifeline again",
+	{ PHASE_ATTACH, ALL, LAYER_NONE, "lifeline again",
 	  "as before: a change of ids clears it", NULL, stage_lifeline },
-	{ PHASE_ATTACH, BOTH, LAYER_FIRST, "undumpable",
+	{ PHASE_ATTACH, ALL, LAYER_FIRST, "undumpable",
 	  "PID 1's memory, descriptors and environment cannot be had through /proc", NULL,
 	  stage_undumpable },
 
-	{ PHASE_CONFINE, BOTH, LAYER_SESSION, "session",
+	{ PHASE_CONFINE, ALL, LAYER_SESSION, "session",
 	  "no controlling terminal: nothing can be typed into the caller's", NULL, stage_session },
-	{ PHASE_CONFINE, BOTH, LAYER_ROOT, "root", "an empty file system, mounted nowhere else",
+	{ PHASE_CONFINE, ALL, LAYER_ROOT, "root", "an empty file system, mounted nowhere else",
 	  "open anything by a path that the base decides", mounts_new_root },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "programs",
 	  "the files that this QEMU needs, each read-only by itself",
 	  "run a program of the host", mounts_programs },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "devices", "null, urandom, and kvm where it is used",
 	  NULL, mounts_devices },
-	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "proc",
+	{ PHASE_CONFINE, JAIL_VMM | JAIL_TOOL, LAYER_ROOT, "proc",
 	  "the 9p server's /proc/self/fd, and no sysctl", NULL, mounts_proc },
 	{ PHASE_CONFINE, JAIL_NETWORK, LAYER_ROOT, "resolver", "a copy of /etc/resolv.conf", NULL,
 	  mounts_resolver },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "base and volumes",
 	  "below /vm, by the descriptors of \"attach\"", NULL, mounts_place_binds },
-	{ PHASE_CONFINE, BOTH, LAYER_NAMESPACES, "no namespaces",
+	{ PHASE_CONFINE, ALL, LAYER_NAMESPACES, "no namespaces",
 	  "no further user namespace, by a limit of zero",
 	  "come after the host's /proc is gone", stage_no_namespaces },
-	{ PHASE_CONFINE, BOTH, LAYER_ROOT, "pivot",
+	{ PHASE_CONFINE, ALL, LAYER_ROOT, "pivot",
 	  "the host's file system cannot be named any more", NULL, mounts_pivot },
-	{ PHASE_CONFINE, BOTH, LAYER_UTS, "host name", "the host's name cannot be learnt either",
+	{ PHASE_CONFINE, ALL, LAYER_UTS, "host name", "the host's name cannot be learnt either",
 	  NULL, stage_host_name },
-	{ PHASE_CONFINE, BOTH, LAYER_SEAL, "seal", "/ is read-only",
+	{ PHASE_CONFINE, ALL, LAYER_SEAL, "seal", "/ is read-only",
 	  "leave anything that can be written but base and volumes", mounts_seal_root },
 	{ PHASE_CONFINE, BOTH, LAYER_LIMITS, "limits", "no core dump, and the other limits below",
 	  NULL, limits_apply },
-	{ PHASE_CONFINE, BOTH, LAYER_NO_NEW_PRIVS, "no new privileges",
+	{ PHASE_CONFINE, ALL, LAYER_NO_NEW_PRIVS, "no new privileges",
 	  "no program can give a right that was not there before", NULL, caps_no_new_privs },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_CAPS, "capabilities of PID 1",
 	  "what QEMU gets, and SETPCAP: nobody can mount, or make a mount writable",
 	  "read what the base holds before", caps_confine },
-	{ PHASE_CONFINE, JAIL_VMM, LAYER_FILTER, "system calls of PID 1",
+	{ PHASE_CONFINE, JAIL_TOOL, LAYER_CAPS, "capabilities of a tool",
+	  "what a tree of files with owners is kept with", "read what the tree holds before",
+	  caps_keep_for_tool },
+	{ PHASE_CONFINE, JAIL_VMM | JAIL_TOOL, LAYER_FILTER, "system calls of PID 1",
 	  "what no process of the jail has a use for kills it, all its children too", NULL,
 	  stage_filter_first },
 
@@ -342,17 +350,17 @@ static int attach_as_root(struct jail *jail, struct err *e)
 }
 
 static const struct jail_namespace namespaces[] = {
-	{ LAYER_NONE, BOTH, CLONE_NEWUSER, "user",
+	{ LAYER_NONE, ALL, CLONE_NEWUSER, "user",
 	  "only the ids of the map exist; its root is nobody on the host" },
-	{ LAYER_NONE, BOTH, CLONE_NEWNS, "mnt", "a file system of its own" },
-	{ LAYER_PID, BOTH, CLONE_NEWPID, "pid",
+	{ LAYER_NONE, ALL, CLONE_NEWNS, "mnt", "a file system of its own" },
+	{ LAYER_PID, ALL, CLONE_NEWPID, "pid",
 	  "no other process can be named; all end with its first" },
-	{ LAYER_NET, JAIL_VMM, CLONE_NEWNET, "net",
+	{ LAYER_NET, JAIL_VMM | JAIL_TOOL, CLONE_NEWNET, "net",
 	  "QEMU's is empty, even of loopback and abstract sockets; its network is a socket to the "
 	  "network helper, which stays in the caller's: it is the way out" },
-	{ LAYER_IPC, BOTH, CLONE_NEWIPC, "ipc", "no shared memory, no queues of others" },
-	{ LAYER_UTS, BOTH, CLONE_NEWUTS, "uts", "the host's name cannot be set" },
-	{ LAYER_CGROUP, BOTH, CLONE_NEWCGROUP, "cgroup",
+	{ LAYER_IPC, ALL, CLONE_NEWIPC, "ipc", "no shared memory, no queues of others" },
+	{ LAYER_UTS, ALL, CLONE_NEWUTS, "uts", "the host's name cannot be set" },
+	{ LAYER_CGROUP, ALL, CLONE_NEWCGROUP, "cgroup",
 	  "the host's tree of control groups cannot be seen" },
 	{ LAYER_NONE, 0, 0, "time", "gives no right: in a new one clocks are shifted, not set" },
 };

@@ -22,6 +22,7 @@
 enum jail_kind {
 	JAIL_VMM = 1,	  /* QEMU: the base, the volumes, no network */
 	JAIL_NETWORK = 2, /* the network helper: the caller's network, and no file */
+	JAIL_TOOL = 4,	  /* an operation on root directories: those, no program, no network */
 };
 
 /*

@@ -31,14 +31,14 @@
 
 static const struct jail_mount mounts[MOUNT_END] = {
 	/* Read-only only once it is built: mounts_seal_root(). */
-	[MOUNT_ROOT] = { JAIL_VMM | JAIL_NETWORK, "/", "tmpfs of 1 MiB",
+	[MOUNT_ROOT] = { JAIL_VMM | JAIL_NETWORK | JAIL_TOOL, "/", "tmpfs of 1 MiB",
 			 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
 	[MOUNT_PROGRAMS] = { JAIL_VMM, "/usr/...",
 			     "QEMU, its libraries and firmware, each file by itself",
 			     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
 	[MOUNT_DEVICES] = { JAIL_VMM, "/dev/...", "null, urandom, and kvm where it is used",
 			    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC },
-	[MOUNT_PROC] = { JAIL_VMM, "/proc", "processes of the jail, and nothing else of proc",
+	[MOUNT_PROC] = { JAIL_VMM | JAIL_TOOL, "/proc", "processes of the jail, and nothing else of proc",
 			 MOUNT_ATTR_RDONLY | DATA_ATTRS },
 	[MOUNT_BINDS] = { JAIL_VMM, "/vm/...", "the base and the volumes", DATA_ATTRS },
 	[MOUNT_CACHES] = { JAIL_VMM, "(detached)", "kernels and templates, for PID 1 only",

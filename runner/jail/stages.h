@@ -38,6 +38,12 @@ int caps_confine(struct jail *jail, struct err *e);
  */
 int caps_keep_for_9p(struct jail *jail, struct err *e);
 
+/**
+ * caps_keep_for_tool() - keep what caps_keep_for_9p() does, and SETFCAP: a tree is copied
+ * with its files' capabilities. No other, for good.
+ */
+int caps_keep_for_tool(struct jail *jail, struct err *e);
+
 /** caps_drop_all() - no capability in any set, none to be had again. */
 int caps_drop_all(struct jail *jail, struct err *e);
 

@@ -226,7 +226,8 @@ static int parse_extent(char *s, struct id_extent *ret)
 	return 0;
 }
 
-int spec_value_idmap(struct vm_spec *spec, const char *value, struct err *e)
+int spec_idmap_parse(const char *value, enum idmap_kind *ret_kind, struct id_map *ret_map,
+		     struct err *e)
 {
 	static const char *const kinds[] = {
 		[IDMAP_AUTO] = "auto",
@@ -243,7 +244,7 @@ int spec_value_idmap(struct vm_spec *spec, const char *value, struct err *e)
 	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (strcmp(value, kinds[i]))
 			continue;
-		spec->idmap = i;
+		*ret_kind = i;
 		return 0;
 	}
 	while ((part = strsep(&rest, ","))) {
@@ -255,9 +256,14 @@ int spec_value_idmap(struct vm_spec *spec, const char *value, struct err *e)
 					      "GUEST:HOST:COUNT[,...]",
 					      e);
 	}
-	spec->idmap = IDMAP_EXPLICIT;
-	spec->idmap_explicit = map;
+	*ret_kind = IDMAP_EXPLICIT;
+	*ret_map = map;
 	return 0;
+}
+
+int spec_value_idmap(struct vm_spec *spec, const char *value, struct err *e)
+{
+	return spec_idmap_parse(value, &spec->idmap, &spec->idmap_explicit, e);
 }
 
 int spec_value_check_path(const char *value, struct err *e)

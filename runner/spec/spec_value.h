@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Values of single options, one function each; not for use outside spec/. Each
+ * Values of single options, one function each, for tables of options. Each
  * returns 0, or -errno with an error that quotes the value and says what would
  * be accepted; the caller puts the option's name in front. After a failure the
  * spec is only good to be freed.
@@ -24,7 +24,14 @@ int spec_value_env(struct vm_spec *spec, const char *value, struct err *e);
 /** spec_value_env_file() - a file of such lines, "#" comments and blank lines. */
 int spec_value_env_file(struct vm_spec *spec, const char *path, struct err *e);
 
-/** spec_value_idmap() - a layout's name or GUEST:HOST:COUNT[,...]. */
+/**
+ * spec_idmap_parse() - a layout's name or GUEST:HOST:COUNT[,...].
+ * @ret_map: touched only by the latter.
+ */
+int spec_idmap_parse(const char *value, enum idmap_kind *ret_kind, struct id_map *ret_map,
+		     struct err *e);
+
+/** spec_value_idmap() - the same, into @spec. */
 int spec_value_idmap(struct vm_spec *spec, const char *value, struct err *e);
 
 /* These only look at the value. */

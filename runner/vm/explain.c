@@ -21,9 +21,13 @@
 #include "runner/jail/userns.h"
 #include "runner/vm/explain_text.h"
 
-/* Of which of the two jails something is said. */
+/* A guest's two jails. */
+#define KINDS (JAIL_VMM | JAIL_NETWORK)
+
+/* Of which of the two something is said. */
 static const char *only(unsigned int kinds)
 {
+	kinds &= KINDS;
 	return kinds == JAIL_VMM     ? " (QEMU only)" :
 	       kinds == JAIL_NETWORK ? " (network helper only)" :
 				       "";
@@ -220,6 +224,8 @@ static void explain_stages(struct strbuf *out)
 
 	stages = jail_stages(&n);
 	for (size_t i = 0; i < n; i++) {
+		if (!(stages[i].kinds & KINDS))
+			continue;
 		if (stages[i].phase != phase) {
 			_cleanup_strbuf_ struct strbuf title = { 0 };
 

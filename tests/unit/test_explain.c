@@ -138,7 +138,9 @@ static void names_all_there_is(void **state)
 	stages = jail_stages(&n);
 	assert_true(n > 20);
 	for (size_t i = 0; i < n; i++)
-		expect_item(&out, stages[i].name);
+		/* No guest has a tool's jail. */
+		if (stages[i].kinds != JAIL_TOOL)
+			expect_item(&out, stages[i].name);
 	namespaces = jail_namespaces(&n);
 	for (size_t i = 0; i < n; i++)
 		expect_item(&out, namespaces[i].name);

@@ -179,6 +179,33 @@ static void test_9p_decides(void **state)
 	expect_found(fx, "6.1.0-9-cloud-amd64", "boot/vmlinuz-6.1.0-9-cloud-amd64");
 }
 
+static void test_list(void **state)
+{
+	const struct fixture *fx = *state;
+	struct kernel_entry list[KERNELS_MAX];
+	struct err e = { 0 };
+	unsigned int n = 99;
+
+	assert_int_equal(kernel_list(fx->fd, list, &n, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "the base has no kernel"));
+	assert_int_equal(n, 99);
+	fixture_fifo(fx, "boot/vmlinuz-7.0");
+	fixture_puts(fx, "boot/vmlinuz-6.1.0-9", "k");
+	fixture_puts(fx, "boot/vmlinuz-6.1.0-10", "k");
+	fixture_puts(fx, "boot/vmlinuz-6.1.0-8", "k");
+	fixture_puts(fx, "usr/lib/modules/6.1.0-8/vmlinuz", "the same kernel again");
+	fixture_puts(fx, "usr/lib/modules/6.1.0-8/modules.dep", "kernel/fs/fuse/fuse.ko:\n");
+	fixture_puts(fx, "lib/modules/6.1.0-9/modules.dep", "kernel/net/9p/9pnet_virtio.ko:\n");
+	assert_int_equal(kernel_list(fx->fd, list, &n, &e), 0);
+	assert_int_equal(n, 3);
+	assert_string_equal(list[0].choice.version, "6.1.0-10");
+	assert_false(list[0].modules || list[0].has_9p);
+	assert_string_equal(list[1].choice.path, "boot/vmlinuz-6.1.0-9");
+	assert_true(list[1].modules && list[1].has_9p);
+	assert_string_equal(list[2].choice.path, "boot/vmlinuz-6.1.0-8");
+	assert_true(list[2].modules && !list[2].has_9p);
+}
+
 static void test_too_many_kernels(void **state)
 {
 	const struct fixture *fx = *state;
@@ -332,6 +359,7 @@ int main(void)
 		TEST(test_newest),
 		TEST(test_modules_decide),
 		TEST(test_9p_decides),
+		TEST(test_list),
 		TEST(test_too_many_kernels),
 		TEST(test_module_tree),
 		TEST(test_old_layout),

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMRUN_CMD_ROOTFS_H
+#define VMRUN_CMD_ROOTFS_H
+
+#include "rootfs-tools/options.h"
+
+/** cmd_rootfs() - "vmrun rootfs ...", and vmrun called as vmrun-rootfs. Return: an exit code. */
+int cmd_rootfs(int argc, char *argv[]);
+
+/* One a file, runner/cmd_rootfs_NAME.c. */
+extern const struct rootfs_command cmd_rootfs_info;
+
+#endif
