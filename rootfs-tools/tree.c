@@ -32,9 +32,10 @@ int tree_push(struct tree_stack *stack, const char *parent, const char *name, bo
 	      struct err *e)
 {
 	size_t parent_len = strlen(parent), name_len = strlen(name);
+	bool slash = parent_len && name_len;
 	char *path;
 
-	if (parent_len + name_len + 2 > TREE_PATH_MAX)
+	if (parent_len + slash + name_len >= TREE_PATH_MAX)
 		return err_msg(e, ENAMETOOLONG,
 			       "the tree is deeper than %d bytes of path; remove what begins "
 			       "with '%.200s'",
@@ -52,7 +53,7 @@ int tree_push(struct tree_stack *stack, const char *parent, const char *name, bo
 	if (!path)
 		return err_oom(e);
 	memcpy(path, parent, parent_len);
-	if (parent_len && name_len)
+	if (slash)
 		path[parent_len++] = '/';
 	memcpy(path + parent_len, name, name_len + 1);
 	stack->dirs[stack->n++] = (struct tree_dir){ .path = path, .again = again };

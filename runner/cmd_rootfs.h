@@ -8,6 +8,7 @@
 int cmd_rootfs(int argc, char *argv[]);
 
 /* One a file, runner/cmd_rootfs_NAME.c. */
+extern const struct rootfs_command cmd_rootfs_clone;
 extern const struct rootfs_command cmd_rootfs_info;
 
 #endif
