@@ -211,7 +211,7 @@ static int renew_hosts(int etc, const char *was, const char *is, struct err *e)
 	identity_hosts(text, len, was, is, &out);
 	if (out.failed)
 		return err_oom(e);
-	if (out.len == len && !memcmp(out.data, text, len))
+	if (!out.data || (out.len == len && !memcmp(out.data, text, len)))
 		return 0;
 	r = replace(etc, "/etc", "hosts", st.st_mode & 0777, out.data, out.len, e);
 	if (r == 0 && fchownat(etc, "hosts", st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)

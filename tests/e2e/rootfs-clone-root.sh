@@ -9,7 +9,13 @@ first=$(stat -c %u "$BASE")
 small=$WORK/small
 mkdir "$small"
 mount -t tmpfs -o size=30m,mode=1777 small "$small"
-trap 'umount "$WORK"/src/mnt "$small"' EXIT
+shared=$WORK/shared
+mkdir "$shared"
+truncate -s 3G "$WORK/image"
+/sbin/mkfs.btrfs -q "$WORK/image" >/dev/null 2>&1
+mount -o loop "$WORK/image" "$shared"
+chmod 1777 "$shared"
+trap 'umount "$WORK/src/mnt" "$small" "$shared"' EXIT
 
 clone() {
 	"$VMRUN" rootfs clone --idmap="0:$first:65536" "$@"
@@ -77,6 +83,20 @@ python3 "$(dirname "$0")/../lib/tree-listing.py" "$small/copy" | sed 's/\[(.*)\]
 diff "$WORK/a" "$WORK/b" >"$WORK/diff" || fail "the trees differ: $(head -c 2000 "$WORK/diff")"
 expect_eq "left behind" "$(ls -A "$small")" copy
 as_user unshare --map-auto --setuid 0 --setgid 0 -- rm -rf "$small/copy" || fail "the copy cannot be removed"
+
+# Where the file system can share blocks, a second copy takes no more.
+used() {
+	sync -f "$shared"
+	df --output=used -k "$shared" | tail -n 1
+}
+run as_user "$VMRUN" rootfs clone --keep-identity "$BASE" "$shared/first"
+expect_exit 0
+before=$(used)
+run as_user "$VMRUN" rootfs clone --keep-identity "$shared/first" "$shared/second"
+expect_exit 0
+[[ $before -gt 200000 && $(($(used) - before)) -lt 50000 ]] || fail "used: $before, then $(used) KiB"
+python3 "$(dirname "$0")/../lib/tree-listing.py" "$shared/second" | sed 's/\[(.*)\]//' >"$WORK/b"
+diff "$WORK/a" "$WORK/b" >"$WORK/diff" || fail "the trees differ: $(head -c 2000 "$WORK/diff")"
 
 # Left by a kill -9, there too.
 as_user "$VMRUN" rootfs clone --keep-identity "$BASE" "$small/copy" &

@@ -184,7 +184,7 @@ untouched
 expect_eq "a symlink stays one" "$(readlink "$WORK/copy/etc")" "$outside"
 fresh_hostile
 ln -s "$outside/hostname" "$hostile/etc/hostname"
-ln -s ../../../../../../../..$outside/hostname "$hostile/etc/hosts"
+ln -s "../../../../../../../..$outside/hostname" "$hostile/etc/hosts"
 mkfifo "$hostile/etc/machine-id" "$hostile/var/lib/dbus/machine-id"
 ln -s "$outside" "$hostile/etc/ssh"
 run timeout 60 "$VMRUN" rootfs clone "$hostile" "$WORK/copy"

@@ -48,8 +48,8 @@ static void os_release_hostile(void **state)
 	(void)state;
 	os_release_parse(nul, sizeof(nul) - 1, &os);
 	assert_string_equal(os.id, "a?b");
-	assert_null(strchr(os.version_id, '\x1b'));
-	assert_null(strchr(os.version_id, '\x9b'));
+	assert_null(strstr(os.version_id, "\x1b"));
+	assert_null(strstr(os.version_id, "\x9b"));
 	os = parse("ID=\"no end\nVERSION_ID='\nPRETTY_NAME=\\");
 	assert_string_equal(os.id, "no end");
 	assert_string_equal(os.version_id, "");
@@ -124,12 +124,10 @@ static void elf_hostile(void **state)
 	assert_int_equal(elf_parse(buf, 0, &facts), -ENOEXEC);
 	assert_int_equal(elf_parse((const uint8_t *)"#!/bin/sh\n", 10, &facts), -ENOEXEC);
 	/* Every cut: the sanitizer sees what is read beyond. */
-	for (size_t n = 0; n < len; n++) {
-		uint8_t *exact = malloc(n + 1);
+	for (size_t n = 1; n < len; n++) {
+		uint8_t *exact = malloc(n);
 
-		assert_non_null(exact);
 		memcpy(exact, buf, n);
-		exact = realloc(exact, n ? n : 1);
 		elf_parse(exact, n, &facts);
 		free(exact);
 	}
