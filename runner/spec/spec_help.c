@@ -47,6 +47,8 @@ void spec_cli_help(struct strbuf *out, unsigned int columns)
 	strbuf_puts(out, "       ");
 	help_text_wrap(out, "vmrun template ls|create|rm|prune [ARG...]", 7, 7, columns);
 	strbuf_puts(out, "       ");
+	help_text_wrap(out, "vmrun rootfs info|clone [ARG...]", 7, 7, columns);
+	strbuf_puts(out, "       ");
 	help_text_wrap(out, "vmrun sandbox --explain|--self-test [ARG...]", 7, 7, columns);
 	strbuf_putc(out, '\n');
 	help_text_wrap(out,
