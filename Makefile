@@ -47,13 +47,13 @@ COMMAND_C := runner/main.c $(wildcard runner/cmd_*.c)
 PRELOAD_C := runner/preload/ram_readonly.c
 # A program of the build: compiles the jail's filters of system calls.
 FILTER_C := runner/jail/filter_compile.c
-LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C) $(FILTER_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c rootfs-tools/*.c))
+LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C) $(FILTER_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c rootfs-tools/*/*.c))
 GUEST_C := $(wildcard initramfs/guest/*.c)
 ESCAPE_C := $(wildcard tests/escape/*.c)
 UNIT_C := $(wildcard tests/unit/test_*.c)
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
 HEADERS := $(wildcard runner/*.h runner/*/*.h initramfs/*.h initramfs/guest/*.h \
-	rootfs-tools/*.h tests/escape/*.h)
+	rootfs-tools/*/*.h tests/escape/*.h)
 ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
 SCRIPTS := $(shell grep -lE '^\#!/bin/(ba)?sh' contrib/* tests/run tests/*/* .ci/run 2>/dev/null) \
 	$(wildcard tests/lib/*.sh)

@@ -2,6 +2,7 @@
 #include "runner/cmd_rootfs.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,22 @@ static const struct rootfs_command *const commands[] = {
 	&cmd_rootfs_clone,
 	NULL,
 };
+
+#define EXIT_NOT_ALL_KEPT 1
+
+int cmd_rootfs_tell_losses(const struct losses *losses)
+{
+	char text[128];
+
+	for (uint64_t i = 0; i < losses->n && i < LOSSES_TEXT_MAX; i++)
+		cmd_warn(losses->text[i]);
+	if (losses->n > LOSSES_TEXT_MAX) {
+		snprintf(text, sizeof(text), "and %" PRIu64 " more that could not be kept",
+			 losses->n - LOSSES_TEXT_MAX);
+		cmd_warn(text);
+	}
+	return losses->n ? EXIT_NOT_ALL_KEPT : 0;
+}
 
 static void print_options(const struct rootfs_command *command, struct strbuf *out,
 			  unsigned int columns)

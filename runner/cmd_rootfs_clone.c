@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stddef.h>
 
-#include "rootfs-tools/clone.h"
-#include "rootfs-tools/enter.h"
+#include "rootfs-tools/edit/clone.h"
+#include "rootfs-tools/core/enter.h"
 #include "runner/base/cleanup.h"
 #include "runner/cmd_print.h"
 #include "runner/cmd_rootfs.h"
 #include "runner/spec/spec_value.h"
-
-#define EXIT_NOT_ALL_KEPT 1
 
 static int check_hostname(void *field, const char *value, struct err *e)
 {
@@ -33,19 +30,9 @@ static const struct rootfs_option options[] = {
 
 static int tell(const struct clone_report *report)
 {
-	const struct tree_copy_report *copy = &report->copy;
-	char text[128];
-
 	if (*report->warning)
 		cmd_warn(report->warning);
-	for (uint64_t i = 0; i < copy->n_lost && i < TREE_COPY_LOST_MAX; i++)
-		cmd_warn(copy->lost[i]);
-	if (copy->n_lost > TREE_COPY_LOST_MAX) {
-		snprintf(text, sizeof(text), "and %" PRIu64 " more that could not be kept",
-			 copy->n_lost - TREE_COPY_LOST_MAX);
-		cmd_warn(text);
-	}
-	return copy->n_lost ? EXIT_NOT_ALL_KEPT : 0;
+	return cmd_rootfs_tell_losses(&report->copy.losses);
 }
 
 static int clone_and_tell(const struct clone_options *o, char *const *operands,

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "rootfs-tools/enter.h"
-#include "rootfs-tools/info.h"
+#include "rootfs-tools/core/enter.h"
+#include "rootfs-tools/inspect/info.h"
 #include "runner/base/cleanup.h"
 #include "runner/cmd_print.h"
 #include "runner/cmd_rootfs.h"

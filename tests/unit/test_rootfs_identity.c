@@ -3,7 +3,7 @@
 
 #include <limits.h>
 
-#include "rootfs-tools/identity.h"
+#include "rootfs-tools/edit/identity.h"
 #include "runner/base/cleanup.h"
 
 static int set_up(void **state)

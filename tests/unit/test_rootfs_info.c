@@ -4,8 +4,8 @@
 
 #include <elf.h>
 
-#include "rootfs-tools/elf.h"
-#include "rootfs-tools/os_release.h"
+#include "rootfs-tools/inspect/elf.h"
+#include "rootfs-tools/inspect/os_release.h"
 
 static struct os_release parse(const char *text)
 {

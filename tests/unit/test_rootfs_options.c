@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/fixture.h"
 
-#include "rootfs-tools/options.h"
+#include "rootfs-tools/core/options.h"
 #include "runner/base/cleanup.h"
 
 struct values {

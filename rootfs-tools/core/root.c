@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "rootfs-tools/core/root.h"
+
+#include <unistd.h>
+
+#include "runner/host/subid.h"
+#include "runner/spec/spec_value.h"
+
+int root_idmap_parse(void *field, const char *value, struct err *e)
+{
+	struct root_idmap *idmap = field;
+
+	return spec_idmap_parse(value, &idmap->kind, &idmap->map, e);
+}
+
+int root_open(const char *path, const struct root_idmap *idmap, struct root *ret, struct err *e)
+{
+	struct subids subuids, subgids;
+	struct idmap_input in = {
+		.kind = idmap->kind,
+		.explicit_map = &idmap->map,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.subuids = &subuids,
+		.subgids = &subgids,
+		.owners = &ret->dir.owners,
+	};
+	int r = base_dir_open(path, &ret->dir, e);
+
+	if (r == 0)
+		r = subid_load(in.uid, &subuids, &subgids, e);
+	return r == 0 ? idmap_choose(&in, &ret->idmap, e) : r;
+}
+
+void root_close(struct root *root)
+{
+	base_dir_close(&root->dir);
+}
