@@ -36,8 +36,8 @@ struct unpack_report {
 };
 
 struct unpack {
-	int fd;	  /* of the archive: read to its end, never seeked */
-	int root; /* O_PATH: what it is unpacked below */
+	int fd;		  /* of the archive: read to its end, never seeked */
+	int root;	  /* O_PATH: what it is unpacked below */
 	const char *name; /* the archive's, for messages */
 	bool whiteouts;	  /* a layer of an image: ".wh.NAME" removes, ".wh..wh..opq" empties; what
 			   * is there already may be replaced, as the image format has it */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "rootfs-tools/core/root.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "runner/host/subid.h"
@@ -35,4 +36,35 @@ int root_open(const char *path, const struct root_idmap *idmap, struct root *ret
 void root_close(struct root *root)
 {
 	base_dir_close(&root->dir);
+}
+
+int root_idmap_for_new(const struct root_idmap *idmap, struct idmap_choice *ret, struct err *e)
+{
+	struct subids subuids, subgids;
+	/* Nobody owns it yet. */
+	const struct base_owners owners = { .n = 0 };
+	struct idmap_input in = {
+		.kind = idmap->kind,
+		.explicit_map = &idmap->map,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.subuids = &subuids,
+		.subgids = &subgids,
+		.owners = &owners,
+	};
+	bool none;
+	int r = subid_load(in.uid, &subuids, &subgids, e);
+
+	if (r < 0)
+		return r;
+	none = in.uid != 0 && (!subuids.n || !subgids.n);
+	if (in.kind == IDMAP_AUTO)
+		in.kind = none ? IDMAP_SINGLE : IDMAP_SUBID;
+	r = idmap_choose(&in, ret, e);
+	if (r == 0 && none && idmap->kind == IDMAP_AUTO)
+		snprintf(ret->warning, sizeof(ret->warning),
+			 "no subordinate ids, so every owner becomes your own; sudo usermod "
+			 "--add-subuids 100000-165535 --add-subgids 100000-165535 USER gives you "
+			 "some");
+	return r;
 }

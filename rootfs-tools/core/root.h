@@ -31,4 +31,12 @@ int root_idmap_parse(void *field, const char *value, struct err *e);
 int root_open(const char *path, const struct root_idmap *idmap, struct root *ret, struct err *e);
 void root_close(struct root *root);
 
+/**
+ * root_idmap_for_new() - the map of a root directory that is to be made.
+ *
+ * "auto" is the caller's subordinate ids: nothing in it belongs to the caller. Without
+ * any it is the caller's own id alone, with a warning in the choice.
+ */
+int root_idmap_for_new(const struct root_idmap *idmap, struct idmap_choice *ret, struct err *e);
+
 #endif

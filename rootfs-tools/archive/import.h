@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making a root directory of something else: a tar, an image of a container, a disk. The
+ * command finds out which it is, opens both ends and begins the new directory
+ * (partial.h); each kind fills it, and nothing has the final name before it is whole.
+ */
+#ifndef VMRUN_ROOTFS_ARCHIVE_IMPORT_H
+#define VMRUN_ROOTFS_ARCHIVE_IMPORT_H
+
+#include "rootfs-tools/archive/unpack.h"
+#include "rootfs-tools/core/partial.h"
+#include "rootfs-tools/core/root.h"
+#include "runner/base/err.h"
+
+struct import_options {
+	struct root_idmap idmap;
+	const char *format; /* "tar", "oci", "disk"; NULL: look */
+	const char *sha256; /* of a SRC that is a file, 64 digits; NULL: not checked */
+	const char *image;  /* oci: which, where a layout has several */
+	const char *kernel; /* disk: a kernel or a root directory with one for the helper guest */
+	const char *partition; /* disk: its number, where there are several roots */
+};
+
+struct import {
+	const char *src_path; /* as typed; "-" is standard input */
+	int src;	      /* readable and above 2; a directory is O_PATH */
+	const struct import_options *options;
+	const struct idmap_choice *idmap;
+	struct partial *dst; /* begun, empty, the caller's and closed to all others */
+	int signal_fd;
+	struct unpack_report *report; /* enter_share()d */
+};
+
+/**
+ * import_tar() - any archive that libarchive reads.
+ *
+ * Each of these: -EINTR with @ret_signal, or another -errno; the command removes what
+ * was made. On success the new root's own owner, mode and times are set, and so it may
+ * no longer be the caller's.
+ */
+int import_tar(const struct import *import, int *ret_signal, struct err *e);
+int import_oci(const struct import *import, int *ret_signal, struct err *e);
+
+#endif
