@@ -12,6 +12,8 @@ void edit_free(struct edit *edit)
 {
 	free(edit->name);
 	edit->name = NULL;
+	if (edit->text.data)
+		explicit_bzero(edit->text.data, edit->text.cap);
 	strbuf_free(&edit->text);
 	cleanup_close(&edit->fd);
 }

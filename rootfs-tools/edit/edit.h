@@ -4,7 +4,8 @@
  * there is is a table of each family's own (edit_*.c); customize.h puts them in order.
  *
  *	parse	outside, as the caller: all that can be known without the root. Reads what
- *		it needs of the host.
+ *		it needs of the host's files.
+ *	read	outside, when all are parsed: what somebody may have to type
  *	apply	inside, as the root of the map: once to check, once to do it (edits.h)
  *	guest	outside: a command to be run in a guest, after apply
  */
@@ -23,6 +24,8 @@ struct edit;
 struct edit_kind {
 	const char *name; /* of the option */
 	int (*parse)(struct edit *edit, const char *value, struct err *e);
+	/* Or NULL. */
+	int (*read)(struct edit *edit, int signal_fd, int *ret_signal, struct err *e);
 	int (*apply)(struct edits *t, const struct edit *edit, struct err *e); /* or NULL */
 	/* Adds its words, or none where no guest is needed. Or NULL. */
 	void (*guest)(const struct edit *edit, const struct edits_said *said, struct strvec *words);
@@ -35,7 +38,7 @@ struct edit {
 	const struct edit_kind *kind;
 	const char *value; /* as typed */
 	char *name;	   /* what it is about: a user, a path, an address; owned */
-	struct strbuf text; /* what it gets */
+	struct strbuf text; /* what it gets; wiped */
 	int fd;		    /* a file or (O_PATH) a directory of the host's; -1; owned */
 	int inside;	    /* the same, where apply runs */
 	struct stat st;	    /* of .fd */

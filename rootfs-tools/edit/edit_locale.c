@@ -130,7 +130,7 @@ static void run_locale_gen(const struct edit *edit, const struct edits_said *sai
 }
 
 const struct edit_kind edit_locale[] = {
-	{ "timezone", parse_timezone, apply_timezone, NULL, NULL, false },
-	{ "locale", parse_locale, apply_locale, run_locale_gen, NULL, false },
+	{ .name = "timezone", .parse = parse_timezone, .apply = apply_timezone },
+	{ .name = "locale", .parse = parse_locale, .apply = apply_locale, .guest = run_locale_gen },
 	{ 0 },
 };

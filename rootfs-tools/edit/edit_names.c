@@ -95,8 +95,8 @@ static int apply_dns(struct edits *t, const struct edit *edit, struct err *e)
 }
 
 const struct edit_kind edit_names[] = {
-	{ "hostname", parse_hostname, apply_hostname, NULL, NULL, false },
-	{ "hosts", parse_hosts, apply_hosts, NULL, NULL, false },
-	{ "dns", parse_dns, apply_dns, NULL, merge_dns, true },
+	{ .name = "hostname", .parse = parse_hostname, .apply = apply_hostname },
+	{ .name = "hosts", .parse = parse_hosts, .apply = apply_hosts },
+	{ .name = "dns", .parse = parse_dns, .apply = apply_dns, .merge = merge_dns, .merge_apart = true },
 	{ 0 },
 };

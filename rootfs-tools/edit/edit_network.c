@@ -209,7 +209,7 @@ static int parse_dhcp(struct edit *edit, const char *value, struct err *e)
 }
 
 const struct edit_kind edit_network[] = {
-	{ "static-ip", parse_static, apply_network, NULL, NULL, false },
-	{ "dhcp", parse_dhcp, apply_network, NULL, NULL, false },
+	{ .name = "static-ip", .parse = parse_static, .apply = apply_network },
+	{ .name = "dhcp", .parse = parse_dhcp, .apply = apply_network },
 	{ 0 },
 };

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,19 +85,64 @@ static int stage(struct edits *t, const char *path, const void *data, size_t len
 	return 0;
 }
 
-bool edits_has(const struct edits *t, const char *path)
+/* Whether an edit before is to remove it, or what it is in. */
+static bool is_gone(const struct edits *t, const char *path)
+{
+	char part[PATH_MAX];
+
+	for (unsigned int i = 0; i < t->n_gone; i++)
+		for (const char *p = path; *p;) {
+			p = strchrnul(p + 1, '/');
+			snprintf(part, sizeof(part), "%.*s", (int)(p - path), path);
+			if (fnmatch(t->gone[i], part, FNM_PATHNAME | FNM_PERIOD) == 0)
+				return true;
+		}
+	return false;
+}
+
+void edits_forget(struct edits *t, const char *pattern)
+{
+	if (!t->check || t->n_gone == EDITS_GONE_MAX)
+		return;
+	t->gone[t->n_gone++] = pattern;
+	for (unsigned int i = 0; i < t->n_staged;) {
+		if (!is_gone(t, t->staged[i].path)) {
+			i++;
+			continue;
+		}
+		free(t->staged[i].path);
+		free(t->staged[i].text);
+		t->staged[i] = t->staged[--t->n_staged];
+	}
+}
+
+static bool finds(const struct edits *t, const char *path, int flags)
 {
 	_cleanup_close_ int fd = -1;
 
-	return find_staged(t, path) || fs_open_in_root(t->root, path, O_PATH, &fd) == 0;
+	return !is_gone(t, path) && fs_open_in_root(t->root, path, O_PATH | flags, &fd) == 0;
+}
+
+bool edits_has(const struct edits *t, const char *path)
+{
+	return find_staged(t, path) || finds(t, path, 0);
+}
+
+bool edits_has_dir(const struct edits *t, const char *path)
+{
+	return finds(t, path, O_DIRECTORY);
 }
 
 int edits_dir(const struct edits *t, const char *path, int *ret_fd, struct err *e)
 {
-	int r = fs_open_in_root(t->root, path, O_PATH | O_DIRECTORY, ret_fd);
+	int fd = -1;
+	int r = is_gone(t, path) ? -ENOENT :
+				   fs_open_in_root(t->root, path, O_PATH | O_DIRECTORY, &fd);
 
-	if (r == 0)
+	if (r == 0) {
+		*ret_fd = fd;
 		return 1;
+	}
 	if (r == -ENOENT && t->check && t->unsure) {
 		*ret_fd = -1;
 		return 0;
@@ -133,14 +179,12 @@ int edits_mkdir(const struct edits *t, const char *path, struct err *e)
 	return 0;
 }
 
-/* The directory that @path is in, and its name there. Return: as edits_dir(). */
-static int open_parent(const struct edits *t, const char *path, char where[PATH_MAX],
-		       const char **ret_name, int *ret_fd, struct err *e)
+int edits_parent(const struct edits *t, const char *path, char where[PATH_MAX],
+		 const char **ret_name, int *ret_fd, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
 
 	*ret_name = slash + 1;
-	/* The root itself is "", as it stands before a name in messages. */
 	snprintf(where, PATH_MAX, "%.*s", (int)(slash - path), path);
 	return edits_dir(t, slash == path ? "/" : where, ret_fd, e);
 }
@@ -163,10 +207,10 @@ int edits_read(const struct edits *t, const char *path, char **ret_text, size_t 
 		*ret_len = staged->len;
 		return 1;
 	}
-	r = open_parent(t, path, where, &name, &dir, e);
+	r = edits_parent(t, path, where, &name, &dir, e);
 	if (r < 0)
 		return r;
-	if (r == 0 || !change_exists(dir, name, &st)) {
+	if (r == 0 || is_gone(t, path) || !change_exists(dir, name, &st)) {
 		*ret_text = strdup("");
 		*ret_len = 0;
 		return *ret_text ? 0 : err_oom(e);
@@ -182,15 +226,14 @@ int edits_read(const struct edits *t, const char *path, char **ret_text, size_t 
 	return r < 0 ? err_errno(e, -r, "cannot read %s of the root", path) : 1;
 }
 
-/* Whether a file can take the place. */
-static int check_place(const struct edits *t, const char *path, int dir, const char *name,
-		       struct err *e)
+int edits_check_place(const struct edits *t, const char *path, int dir, const char *name,
+		      struct err *e)
 {
 	struct stat st;
 
 	if (strlen(name) > NAME_MAX)
 		return err_errno(e, ENAMETOOLONG, "cannot write %.200s (cut) of the root", path);
-	if (change_exists(dir, name, &st) && S_ISDIR(st.st_mode))
+	if (!is_gone(t, path) && change_exists(dir, name, &st) && S_ISDIR(st.st_mode))
 		return err_msg(e, EISDIR, "%s of the root is a directory", path);
 	if (t->check && faccessat(dir, ".", W_OK, AT_EACCESS) < 0)
 		return err_errno(e, errno, "cannot write %s of the root", path);
@@ -203,10 +246,10 @@ int edits_write(struct edits *t, const char *path, const struct change_attrs *at
 	_cleanup_close_ int dir = -1;
 	char where[PATH_MAX];
 	const char *name;
-	int r = open_parent(t, path, where, &name, &dir, e);
+	int r = edits_parent(t, path, where, &name, &dir, e);
 
 	if (r == 1)
-		r = check_place(t, path, dir, name, e);
+		r = edits_check_place(t, path, dir, name, e);
 	if (r < 0)
 		return r;
 	return t->check ? stage(t, path, data, len, e) :
@@ -218,10 +261,10 @@ int edits_symlink(struct edits *t, const char *path, const char *target, struct 
 	_cleanup_close_ int dir = -1;
 	char where[PATH_MAX];
 	const char *name;
-	int r = open_parent(t, path, where, &name, &dir, e);
+	int r = edits_parent(t, path, where, &name, &dir, e);
 
 	if (r == 1)
-		r = check_place(t, path, dir, name, e);
+		r = edits_check_place(t, path, dir, name, e);
 	return r < 0 || t->check ? r : change_symlink(dir, where, name, target, e);
 }
 

@@ -18,6 +18,7 @@
 #ifndef VMRUN_ROOTFS_EDIT_EDITS_H
 #define VMRUN_ROOTFS_EDIT_EDITS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,6 +27,7 @@
 #include "runner/base/err.h"
 
 #define EDITS_STAGED_MAX 64
+#define EDITS_GONE_MAX 64
 #define EDITS_TEXT_MAX ((size_t)1 << 20) /* bytes of a file that is edited */
 
 /* Kept while checking. */
@@ -41,6 +43,7 @@ struct edits_said {
 	struct tree_copy_report copy;
 	int package_manager;   /* of edit_guest.c's table */
 	bool locale_gen;       /* locales are to be generated, in a guest */
+	unsigned int n_checked;
 	unsigned int n_done;   /* edits that were done */
 	unsigned int n_failed; /* 1: one was begun, and could not be done */
 };
@@ -52,6 +55,8 @@ struct edits {
 	struct edits_said *said;
 	struct edits_staged staged[EDITS_STAGED_MAX];
 	unsigned int n_staged;
+	const char *gone[EDITS_GONE_MAX]; /* patterns, to check; borrowed */
+	unsigned int n_gone;
 };
 
 void edits_free(struct edits *t);
@@ -66,12 +71,29 @@ int edits_normalise(const char *path, char **ret, struct err *e);
 /** edits_has() - whether the guest finds anything there. */
 bool edits_has(const struct edits *t, const char *path);
 
+/** edits_has_dir() - whether it finds a directory. */
+bool edits_has_dir(const struct edits *t, const char *path);
+
 /**
  * edits_dir() - open a directory, O_PATH.
  *
  * Return: 1; 0 and @ret_fd -1 if it is not there, which only a check forgives; -errno.
  */
 int edits_dir(const struct edits *t, const char *path, int *ret_fd, struct err *e);
+
+/**
+ * edits_parent() - open the directory that @path is in.
+ * @where: its path, "" for the root, as it stands before a name in messages.
+ * @ret_name: in @path.
+ *
+ * Return: as edits_dir().
+ */
+int edits_parent(const struct edits *t, const char *path, char where[PATH_MAX],
+		 const char **ret_name, int *ret_fd, struct err *e);
+
+/** edits_check_place() - whether a file can be put at @path, which is @name in @dir. */
+int edits_check_place(const struct edits *t, const char *path, int dir, const char *name,
+		      struct err *e);
 
 /** edits_mkdir() - make a directory that is missing, and those above it, as root's, 0755. */
 int edits_mkdir(const struct edits *t, const char *path, struct err *e);
@@ -94,6 +116,9 @@ int edits_write(struct edits *t, const char *path, const struct change_attrs *at
 
 /** edits_symlink() - by change_symlink(). */
 int edits_symlink(struct edits *t, const char *path, const char *target, struct err *e);
+
+/** edits_forget() - to check: what matches @pattern (glob.h) is gone from here on. */
+void edits_forget(struct edits *t, const char *pattern);
 
 /** edits_warn() - something that the user is to know; when it is done, not to check. */
 void edits_warn(const struct edits *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -3,6 +3,7 @@
 #define VMRUN_ROOTFS_EDIT_HOSTNAME_H
 
 #include "rootfs-tools/edit/edits.h"
+#include "runner/base/strbuf.h"
 
 /**
  * hostname_set() - /etc/hostname, and the old name's place in /etc/hosts where it is a
