@@ -35,8 +35,7 @@ static int check_memory(void *field, const char *value, struct err *e)
 #define STEPS offsetof(struct customize_options, steps)
 
 static const struct rootfs_option options[] = {
-	{ "hostname", OPTION_IS_STEP, STEPS, "NAME",
-	  "set the host name, in /etc/hosts too", NULL },
+	{ "hostname", OPTION_IS_STEP, STEPS, "NAME", "set the host name, in /etc/hosts too", NULL },
 	{ "root-password", OPTION_IS_STEP, STEPS, "SOURCE",
 	  "set root's password: file:PATH, stdin, prompt; or locked, disabled", NULL },
 	{ "password", OPTION_IS_STEP, STEPS, "USER:SOURCE", "the same of another user", NULL },

@@ -27,6 +27,7 @@ struct customize {
 	/* The part that is being done. */
 	unsigned int begin;
 	unsigned int end;
+	unsigned int n_guests; /* that ran before */
 };
 
 static const struct edit_kind *const families[] = {
@@ -86,7 +87,8 @@ static int parse_all(struct customize *c, int signal_fd, int *ret_signal, struct
 	int r = 0;
 
 	if (!steps->n)
-		return err_msg(e, EINVAL, "nothing is to be done; see vmrun rootfs customize --help");
+		return err_msg(e, EINVAL,
+			       "nothing is to be done; see vmrun rootfs customize --help");
 	for (unsigned int i = 0; r == 0 && i < steps->n; i++)
 		r = parse_one(c, steps->step[i].option, steps->step[i].value, e);
 	for (unsigned int i = 0; r == 0 && i < c->n; i++)
@@ -185,8 +187,8 @@ static void cut_part(struct customize *c, struct enter *in, int fds[ENTER_FDS_MA
 			    (!dir && in->n_fds == ENTER_FDS_MAX))
 				return;
 			if (dir)
-				in->dirs[in->n_dirs++] =
-					(struct enter_dir){ .fd = edit->fd, .read_only = true };
+				in->dirs[in->n_dirs++] = (struct enter_dir){ .fd = edit->fd,
+									     .read_only = true };
 			else
 				fds[in->n_fds++] = edit->fd;
 		}
@@ -214,6 +216,15 @@ static int do_part(struct customize *c, int signal_fd, int *ret_signal, struct e
 static void make_options(const struct customize *c, struct strvec *ret)
 {
 	strvec_add(ret, "--network=user");
+	/* Scripts of packages write it into their files: the last one that was given. */
+	for (unsigned int i = c->end; i-- > 0;)
+		if (!strcmp(c->edits[i].kind->name, "hostname")) {
+			strvec_addf(ret, "--hostname=%s", c->edits[i].name);
+			break;
+		}
+	/* What it warns of it need not warn of again. */
+	if (c->n_guests)
+		strvec_add(ret, "--quiet");
 	if (c->options->idmap)
 		strvec_addf(ret, "--idmap=%s", c->options->idmap);
 	if (c->options->memory)
@@ -246,6 +257,7 @@ static int run_guest(struct customize *c, const struct edit *edit, int signal_fd
 	if (!words.n)
 		return 0;
 	make_options(c, &options);
+	c->n_guests++;
 	if (options.failed || words.failed)
 		return err_oom(e);
 	guest.options = (const char *const *)options.v;

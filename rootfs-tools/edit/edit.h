@@ -36,8 +36,8 @@ struct edit_kind {
 
 struct edit {
 	const struct edit_kind *kind;
-	const char *value; /* as typed */
-	char *name;	   /* what it is about: a user, a path, an address; owned */
+	const char *value;  /* as typed */
+	char *name;	    /* what it is about: a user, a path, an address; owned */
 	struct strbuf text; /* what it gets; wiped */
 	int fd;		    /* a file or (O_PATH) a directory of the host's; -1; owned */
 	int inside;	    /* the same, where apply runs */

@@ -60,8 +60,7 @@ static int open_source(struct edit *edit, const char *src, struct err *e)
 	edit->fd = open(src, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (edit->fd < 0 || fstat(edit->fd, &edit->st) < 0)
 		return err_errno(e, errno, "cannot open '%s'", src);
-	return S_ISREG(edit->st.st_mode) ? 0 :
-					   err_msg(e, EINVAL, "'%s' is no file any more", src);
+	return S_ISREG(edit->st.st_mode) ? 0 : err_msg(e, EINVAL, "'%s' is no file any more", src);
 }
 
 static int parse_copy(struct edit *edit, const char *value, struct err *e)
@@ -96,7 +95,7 @@ static int find_place(const struct edits *t, const struct edit *edit, char **ret
 	if (root || edits_has_dir(t, edit->name))
 		r = asprintf(ret, "%s/%s", root ? "" : edit->name, strbuf_str(&edit->text));
 	else if (edit->value[strlen(edit->value) - 1] == '/' && !(t->check && t->unsure))
-		return err_msg(e, ENOTDIR, "the root has no directory %s", edit->value);
+		return err_msg(e, ENOTDIR, "the root directory has no directory %s", edit->value);
 	else
 		r = asprintf(ret, "%s", edit->name);
 	if (r < 0) {
@@ -125,8 +124,8 @@ static int fill_copy(struct edits *t, const struct edit *edit, int new, struct e
 	_cleanup_close_ int fd = openat(new, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = tree_copy_as(edit->inside, new, 0, 0, &t->said->copy, e);
 
-	if (r == 0 && (fd < 0 || fchmod(fd, edit->st.st_mode & 07777) < 0 ||
-		       futimens(fd, times) < 0))
+	if (r == 0 &&
+	    (fd < 0 || fchmod(fd, edit->st.st_mode & 07777) < 0 || futimens(fd, times) < 0))
 		r = err_errno(e, errno, "cannot complete the copy");
 	return r;
 }
@@ -142,12 +141,13 @@ static int copy_dir(struct edits *t, const struct edit *edit, int dir, const cha
 	if (r == 0 && mkdirat(dir, temp, 0700) < 0)
 		r = -errno;
 	if (r < 0)
-		return err_errno(e, -r, "cannot make a directory in %s of the root", where);
+		return err_errno(e, -r, "cannot make a directory in %s of the root directory",
+				 where);
 	new = openat(dir, temp, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	r = new < 0 ? err_errno(e, errno, "cannot open what is to be %s/%s", where, name) :
 		      fill_copy(t, edit, new, e);
 	if (r == 0 && renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)
-		r = err_errno(e, errno, "cannot make %s/%s of the root", where, name);
+		r = err_errno(e, errno, "cannot make %s/%s of the root directory", where, name);
 	if (r < 0 && (new < 0 || tree_remove(new, &later) == 0))
 		unlinkat(dir, temp, AT_REMOVEDIR);
 	return r;
@@ -164,10 +164,11 @@ static int apply_copy(struct edits *t, const struct edit *edit, struct err *e)
 
 	if (r == 0)
 		r = edits_parent(t, path, where, &name, &dir, e);
+	if (r >= 0 && is_dir && edits_has(t, path))
+		return err_msg(e, EEXIST, "the root directory has %s already; --delete it first",
+			       path);
 	if (r == 1)
 		r = edits_check_place(t, path, dir, name, e);
-	if (r == 0 && is_dir && edits_has(t, path))
-		return err_msg(e, EEXIST, "the root has %s already; --delete it first", path);
 	if (r < 0 || t->check) {
 		t->unsure |= is_dir;
 		return r;

@@ -70,10 +70,9 @@ static const struct {
 	const char *has;
 	const char *shell;
 } managers[] = {
-	{ "/usr/bin/apt-get",
-	  "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && "
-	  "exec apt-get -q -y -o Dpkg::Options::=--force-confdef "
-	  "-o Dpkg::Options::=--force-confold install \"$@\"" },
+	{ "/usr/bin/apt-get", "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && "
+			      "exec apt-get -q -y -o Dpkg::Options::=--force-confdef "
+			      "-o Dpkg::Options::=--force-confold install \"$@\"" },
 	{ "/usr/bin/dnf", "exec dnf -y install \"$@\"" },
 	{ "/usr/bin/pacman", "exec pacman -Sy --noconfirm --needed \"$@\"" },
 	{ "/sbin/apk", "exec apk add -U \"$@\"" },
@@ -101,7 +100,8 @@ static int apply_package(struct edits *t, const struct edit *edit, struct err *e
 			t->said->package_manager = (int)i;
 			return 0;
 		}
-	return err_msg(e, ENOENT, "the root has no apt-get, no dnf, no pacman and no apk");
+	return err_msg(e, ENOENT,
+		       "the root directory has no apt-get, no dnf, no pacman and no apk");
 }
 
 static void run_package(const struct edit *edit, const struct edits_said *said,

@@ -57,14 +57,14 @@ static int apply_timezone(struct edits *t, const struct edit *edit, struct err *
 	snprintf(path, sizeof(path), ZONEINFO "%s", edit->name);
 	r = fs_open_regular(t->root, path, TZIF_MAX, &fd, NULL);
 	if (r == -ENOENT)
-		return err_msg(e, ENOENT, "the root has no %s; %s", path,
+		return err_msg(e, ENOENT, "the root directory has no %s; %s", path,
 			       edits_has(t, ZONEINFO "Etc") ? "look there for what it has" :
 							      "--package tzdata before");
 	if (r < 0)
-		return err_errno(e, -r, "cannot open %s of the root", path);
+		return err_errno(e, -r, "cannot open %s of the root directory", path);
 	if (pread(fd, magic, sizeof(magic), 0) != sizeof(magic) ||
 	    memcmp(magic, "TZif", sizeof(magic)) != 0)
-		return err_msg(e, EINVAL, "%s of the root is no time zone", path);
+		return err_msg(e, EINVAL, "%s of the root directory is no time zone", path);
 	r = edits_symlink(t, "/etc/localtime", path, e);
 	if (r < 0 || (!is_debian(t) && !edits_has(t, "/etc/timezone")))
 		return r;

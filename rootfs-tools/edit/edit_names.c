@@ -97,6 +97,10 @@ static int apply_dns(struct edits *t, const struct edit *edit, struct err *e)
 const struct edit_kind edit_names[] = {
 	{ .name = "hostname", .parse = parse_hostname, .apply = apply_hostname },
 	{ .name = "hosts", .parse = parse_hosts, .apply = apply_hosts },
-	{ .name = "dns", .parse = parse_dns, .apply = apply_dns, .merge = merge_dns, .merge_apart = true },
+	{ .name = "dns",
+	  .parse = parse_dns,
+	  .apply = apply_dns,
+	  .merge = merge_dns,
+	  .merge_apart = true },
 	{ 0 },
 };

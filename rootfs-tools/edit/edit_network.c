@@ -49,7 +49,7 @@ static int write_network_manager(struct edits *t, const struct edit *edit, struc
 	if (out.failed)
 		return err_oom(e);
 	r = edits_mkdir(t, dir, e);
-	if (r < 0 || (t->check && !edits_has(t, dir)))
+	if (r < 0)
 		return r;
 	return edits_write(t, "/etc/NetworkManager/system-connections/vmrun.nmconnection", &attrs,
 			   out.data, out.len, e);
@@ -65,7 +65,7 @@ static int enable_networkd(struct edits *t, struct err *e)
 	if (edits_has(t, link))
 		return 0;
 	r = edits_mkdir(t, dir, e);
-	if (r < 0 || (t->check && !edits_has(t, dir)))
+	if (r < 0)
 		return r;
 	return edits_symlink(t, link, "/lib/systemd/system/systemd-networkd.service", e);
 }
@@ -88,7 +88,7 @@ static int write_networkd(struct edits *t, const struct edit *edit, struct err *
 	if (out.failed)
 		return err_oom(e);
 	r = edits_mkdir(t, dir, e);
-	if (r == 0 && (!t->check || edits_has(t, dir)))
+	if (r == 0)
 		/* The first file that matches counts, and netplan's are called 10-netplan-*. */
 		r = edits_write(t, "/etc/systemd/network/05-vmrun.network", &attrs, out.data,
 				out.len, e);
@@ -104,7 +104,7 @@ static int write_interfaces(struct edits *t, const struct edit *edit, const char
 	size_t len;
 	int r = edits_mkdir(t, "/etc/network", e);
 
-	if (r < 0 || (t->check && !edits_has(t, "/etc/network")))
+	if (r < 0)
 		return r;
 	r = edits_read(t, "/etc/network/interfaces", &text, &len, e);
 	if (r < 0)
@@ -153,7 +153,8 @@ static int apply_network(struct edits *t, const struct edit *edit, struct err *e
 		if (edits_has(t, writers[i].has))
 			return writers[i].write(t, edit, e);
 	return err_msg(e, ENOENT,
-		       "the root has no NetworkManager, no ifupdown and no systemd-networkd; "
+		       "the root directory has no NetworkManager, no ifupdown and no "
+		       "systemd-networkd; "
 		       "--package one of them before");
 }
 

@@ -64,7 +64,7 @@ static int read_texts(const struct edits *t, struct accounts_texts *ret, struct 
 		ret->file[files[i].file].len = len;
 	}
 	if (!ret->file[ACCOUNTS_PASSWD].text)
-		return err_msg(e, ENOENT, "the root has no /etc/passwd");
+		return err_msg(e, ENOENT, "the root directory has no /etc/passwd");
 	return 0;
 }
 
@@ -93,7 +93,8 @@ static int find_user(const struct accounts_texts *texts, const char *user, struc
 			      user, ret, e);
 
 	if (r == -ENOENT)
-		return err_msg(e, ENOENT, "the root has no user '%s'; --user makes one", user);
+		return err_msg(e, ENOENT, "the root directory has no user '%s'; --user makes one",
+			       user);
 	return r;
 }
 
@@ -169,8 +170,7 @@ static int make_hash(const struct edits *t, const struct edit *edit,
 
 	/* A hash takes its time, and cannot fail where this does not. */
 	if (t->check || !strcmp(edit->value, "locked") || !strcmp(edit->value, "disabled")) {
-		snprintf(ret, PASSWORD_HASH_MAX, "%s",
-			 *edit->value == 'd' ? "*" : "!");
+		snprintf(ret, PASSWORD_HASH_MAX, "%s", *edit->value == 'd' ? "*" : "!");
 		return 0;
 	}
 	snprintf(password.text, sizeof(password.text), "%s", strbuf_str(&edit->text));
@@ -222,7 +222,8 @@ static int parse_key(struct edit *edit, const char *value, struct err *e)
 }
 
 /* Return: 1; 0 if there is none, to check; or -errno. */
-static int open_ssh_dir(const struct edits *t, const struct account *account, int *ret, struct err *e)
+static int open_ssh_dir(const struct edits *t, const struct account *account, int *ret,
+			struct err *e)
 {
 	_cleanup_close_ int home = -1;
 	struct stat st;
@@ -235,7 +236,8 @@ static int open_ssh_dir(const struct edits *t, const struct account *account, in
 		return r;
 	if (change_exists(home, ".ssh", &st) && !S_ISDIR(st.st_mode))
 		return err_msg(e, ENOTDIR,
-			       "%s/.ssh of the root is no directory, and is not followed; --delete "
+			       "%s/.ssh of the root directory is no directory, and is not "
+			       "followed; --delete "
 			       "it first",
 			       account->home);
 	if (!change_exists(home, ".ssh", &st)) {
@@ -243,11 +245,13 @@ static int open_ssh_dir(const struct edits *t, const struct account *account, in
 			return 0;
 		if (mkdirat(home, ".ssh", 0700) < 0 ||
 		    fchownat(home, ".ssh", account->uid, account->gid, AT_SYMLINK_NOFOLLOW) < 0)
-			return err_errno(e, errno, "cannot make %s/.ssh of the root", account->home);
+			return err_errno(e, errno, "cannot make %s/.ssh of the root directory",
+					 account->home);
 	}
 	fd = openat(home, ".ssh", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return err_errno(e, errno, "cannot open %s/.ssh of the root", account->home);
+		return err_errno(e, errno, "cannot open %s/.ssh of the root directory",
+				 account->home);
 	*ret = fd;
 	return 1;
 }
@@ -269,7 +273,8 @@ static int add_keys(const struct edits *t, int dir, const struct account *accoun
 		r = S_ISREG(st.st_mode) ? fs_read_regular(dir, name, EDITS_TEXT_MAX, &text, &len) :
 					  -EINVAL;
 		if (r < 0)
-			return err_errno(e, -r, "cannot read %s/%s of the root", where, name);
+			return err_errno(e, -r, "cannot read %s/%s of the root directory", where,
+					 name);
 	}
 	authorized_keys_add(text ? text : "", len, edit->text.data, edit->text.len, &out);
 	if (out.failed)
@@ -318,11 +323,12 @@ static int fill_home(struct edits *t, int home, const struct account *account, s
 	int r = 0;
 
 	if (fd < 0)
-		return err_errno(e, errno, "cannot open %s of the root", account->home);
+		return err_errno(e, errno, "cannot open %s of the root directory", account->home);
 	if (skel >= 0)
 		r = tree_copy_as(skel, home, account->uid, account->gid, &t->said->copy, e);
 	if (r == 0 && (fchown(fd, account->uid, account->gid) < 0 || fchmod(fd, 0700) < 0))
-		r = err_errno(e, errno, "cannot give %s of the root its owner", account->home);
+		r = err_errno(e, errno, "cannot give %s of the root directory its owner",
+			      account->home);
 	return r;
 }
 
@@ -340,13 +346,14 @@ static int make_home(struct edits *t, const struct account *account, struct err 
 	if (r <= 0 || t->check)
 		return r < 0 ? r : 0;
 	if (change_exists(parent, name, &st)) {
-		edits_warn(t, "%s of the root is there already, and stays as it is", account->home);
+		edits_warn(t, "%s of the root directory is there already, and stays as it is",
+			   account->home);
 		return 0;
 	}
 	if (mkdirat(parent, name, 0700) < 0)
-		return err_errno(e, errno, "cannot make %s of the root", account->home);
+		return err_errno(e, errno, "cannot make %s of the root directory", account->home);
 	home = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	r = home < 0 ? err_errno(e, errno, "cannot open %s of the root", account->home) :
+	r = home < 0 ? err_errno(e, errno, "cannot open %s of the root directory", account->home) :
 		       fill_home(t, home, account, e);
 	if (r < 0 && (home < 0 || tree_remove(home, &later) == 0))
 		unlinkat(parent, name, AT_REMOVEDIR);

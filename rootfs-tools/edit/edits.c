@@ -22,7 +22,9 @@ void edits_free(struct edits *t)
 		free(t->staged[i].path);
 		free(t->staged[i].text);
 	}
-	t->n_staged = 0;
+	for (unsigned int i = 0; i < t->n_gone; i++)
+		free(t->gone[i]);
+	t->n_staged = t->n_gone = 0;
 }
 
 int edits_normalise(const char *path, char **ret, struct err *e)
@@ -102,9 +104,14 @@ static bool is_gone(const struct edits *t, const char *path)
 
 void edits_forget(struct edits *t, const char *pattern)
 {
-	if (!t->check || t->n_gone == EDITS_GONE_MAX)
+	char *copy = NULL;
+
+	/* Without it something more is found to be in the way, at worst. */
+	if (t->check && t->n_gone < EDITS_GONE_MAX)
+		copy = strdup(pattern);
+	if (!copy)
 		return;
-	t->gone[t->n_gone++] = pattern;
+	t->gone[t->n_gone++] = copy;
 	for (unsigned int i = 0; i < t->n_staged;) {
 		if (!is_gone(t, t->staged[i].path)) {
 			i++;
@@ -147,10 +154,10 @@ int edits_dir(const struct edits *t, const char *path, int *ret_fd, struct err *
 		*ret_fd = -1;
 		return 0;
 	}
-	return err_errno(e, -r, "cannot open directory %s of the root", path);
+	return err_errno(e, -r, "cannot open directory %s of the root directory", path);
 }
 
-int edits_mkdir(const struct edits *t, const char *path, struct err *e)
+int edits_mkdir(struct edits *t, const char *path, struct err *e)
 {
 	char part[PATH_MAX];
 
@@ -165,16 +172,20 @@ int edits_mkdir(const struct edits *t, const char *path, struct err *e)
 		if (r == 0)
 			continue;
 		if (r != -ENOENT)
-			return err_errno(e, -r, "cannot open directory %s of the root", part);
-		if (t->check)
+			return err_errno(e, -r, "cannot open directory %s of the root directory",
+					 part);
+		if (t->check) {
+			t->unsure = true;
 			return 0;
+		}
 		part[begin - path] = '\0';
 		r = fs_open_in_root(t->root, part, O_PATH | O_DIRECTORY, &dir);
 		snprintf(part, sizeof(part), "%.*s", (int)(end - begin), begin);
 		if (r == 0 && (mkdirat(dir, part, 0755) < 0 || fchmodat(dir, part, 0755, 0) < 0))
 			r = -errno;
 		if (r < 0)
-			return err_errno(e, -r, "cannot make directory %s of the root", path);
+			return err_errno(e, -r, "cannot make directory %s of the root directory",
+					 path);
 	}
 	return 0;
 }
@@ -217,13 +228,14 @@ int edits_read(const struct edits *t, const char *path, char **ret_text, size_t 
 	}
 	if (!S_ISREG(st.st_mode))
 		return err_msg(e, S_ISLNK(st.st_mode) ? ELOOP : EINVAL,
-			       "%s of the root is no regular file, and is not followed; --delete "
+			       "%s of the root directory is no regular file, and is not followed; "
+			       "--delete "
 			       "it first",
 			       path);
 	r = fs_open_regular(dir, name, EDITS_TEXT_MAX, &fd, NULL);
 	if (r == 0)
 		r = fs_read_fd(fd, EDITS_TEXT_MAX, ret_text, ret_len);
-	return r < 0 ? err_errno(e, -r, "cannot read %s of the root", path) : 1;
+	return r < 0 ? err_errno(e, -r, "cannot read %s of the root directory", path) : 1;
 }
 
 int edits_check_place(const struct edits *t, const char *path, int dir, const char *name,
@@ -232,11 +244,12 @@ int edits_check_place(const struct edits *t, const char *path, int dir, const ch
 	struct stat st;
 
 	if (strlen(name) > NAME_MAX)
-		return err_errno(e, ENAMETOOLONG, "cannot write %.200s (cut) of the root", path);
+		return err_errno(e, ENAMETOOLONG, "cannot write %.200s (cut) of the root directory",
+				 path);
 	if (!is_gone(t, path) && change_exists(dir, name, &st) && S_ISDIR(st.st_mode))
-		return err_msg(e, EISDIR, "%s of the root is a directory", path);
+		return err_errno(e, EISDIR, "cannot write %s of the root directory", path);
 	if (t->check && faccessat(dir, ".", W_OK, AT_EACCESS) < 0)
-		return err_errno(e, errno, "cannot write %s of the root", path);
+		return err_errno(e, errno, "cannot write %s of the root directory", path);
 	return 0;
 }
 

@@ -41,8 +41,8 @@ struct edits_staged {
 struct edits_said {
 	struct losses warnings;
 	struct tree_copy_report copy;
-	int package_manager;   /* of edit_guest.c's table */
-	bool locale_gen;       /* locales are to be generated, in a guest */
+	int package_manager; /* of edit_guest.c's table */
+	bool locale_gen;     /* locales are to be generated, in a guest */
 	unsigned int n_checked;
 	unsigned int n_done;   /* edits that were done */
 	unsigned int n_failed; /* 1: one was begun, and could not be done */
@@ -55,7 +55,7 @@ struct edits {
 	struct edits_said *said;
 	struct edits_staged staged[EDITS_STAGED_MAX];
 	unsigned int n_staged;
-	const char *gone[EDITS_GONE_MAX]; /* patterns, to check; borrowed */
+	char *gone[EDITS_GONE_MAX]; /* patterns, to check; owned */
 	unsigned int n_gone;
 };
 
@@ -96,7 +96,7 @@ int edits_check_place(const struct edits *t, const char *path, int dir, const ch
 		      struct err *e);
 
 /** edits_mkdir() - make a directory that is missing, and those above it, as root's, 0755. */
-int edits_mkdir(const struct edits *t, const char *path, struct err *e);
+int edits_mkdir(struct edits *t, const char *path, struct err *e);
 
 /**
  * edits_read() - the text of a regular file of EDITS_TEXT_MAX at most.

@@ -60,21 +60,24 @@ static int remove_name(struct glob *g, const char *name, struct err *e)
 	int r = open_dir(g, O_PATH, &dir);
 
 	if (r < 0)
-		return err_errno(e, -r, "cannot open %s of the root", g->path);
+		return err_errno(e, -r, "cannot open %s of the root directory", g->path);
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno == ENOENT || errno == ENAMETOOLONG)
 			return 0;
-		return err_errno(e, errno, "cannot stat %s/%s of the root", g->path, name);
+		return err_errno(e, errno, "cannot stat %s/%s of the root directory", g->path,
+				 name);
 	}
 	if (S_ISDIR(st.st_mode)) {
 		below = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		r = below < 0 ? err_errno(e, errno, "cannot open %s/%s of the root", g->path, name) :
+		r = below < 0 ? err_errno(e, errno, "cannot open %s/%s of the root directory",
+					  g->path, name) :
 				tree_remove(below, e);
 		if (r < 0)
 			return err_prefix(e, "below %s/%s", g->path, name);
 	}
 	if (unlinkat(dir, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)
-		return err_errno(e, errno, "cannot remove %s/%s of the root", g->path, name);
+		return err_errno(e, errno, "cannot remove %s/%s of the root directory", g->path,
+				 name);
 	g->n++;
 	return 0;
 }
@@ -111,7 +114,7 @@ static int match_names(struct glob *g, const char *part, struct strvec *ret, str
 	if (is_no_dir(r))
 		return 0;
 	if (r < 0)
-		return err_errno(e, -r, "cannot open %s of the root", g->path);
+		return err_errno(e, -r, "cannot open %s of the root directory", g->path);
 	dir = fdopendir(fd);
 	if (!dir) {
 		close(fd);
@@ -137,7 +140,7 @@ static int remove_at(struct glob *g, const char *rest, struct err *e)
 		cleanup_close(&fd);
 		if (is_no_dir(r))
 			return 0;
-		return r < 0 ? err_errno(e, -r, "cannot open %s of the root", g->path) :
+		return r < 0 ? err_errno(e, -r, "cannot open %s of the root directory", g->path) :
 			       go_on(g, part, rest, e);
 	}
 	r = match_names(g, part, &names, e);

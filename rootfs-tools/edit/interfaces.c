@@ -60,9 +60,9 @@ static bool is_ethernet(const char *name, size_t len)
 /* Return: whether the word begins a stanza. */
 static bool is_keyword(const char *word, size_t len)
 {
-	static const char *const words[] = { "iface",  "mapping",	   "auto",     "source",
-					     "rename", "source-directory", "template", "no-scripts",
-					     "no-auto-down" };
+	static const char *const words[] = { "iface",	 "mapping",    "auto",
+					     "source",	 "rename",     "source-directory",
+					     "template", "no-scripts", "no-auto-down" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (is_word(word, len, words[i]))
@@ -121,6 +121,9 @@ void interfaces_set(const char *text, size_t len, const char *stanza, struct str
 		text = next;
 	}
 	if (out->len && out->data[out->len - 1] != '\n')
+		strbuf_putc(out, '\n');
+	/* Else it would go on with ours. */
+	if (out->len > 1 && out->data[out->len - 2] == '\\')
 		strbuf_putc(out, '\n');
 	strbuf_puts(out, stanza);
 }

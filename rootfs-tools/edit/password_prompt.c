@@ -10,8 +10,8 @@
 
 #include "runner/base/fs.h"
 
-static int ask(int tty, const char *question, int signal_fd, struct password *ret,
-	       int *ret_signal, struct err *e)
+static int ask(int tty, const char *question, int signal_fd, struct password *ret, int *ret_signal,
+	       struct err *e)
 {
 	int r;
 
