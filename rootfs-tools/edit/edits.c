@@ -21,6 +21,7 @@ void edits_free(struct edits *t)
 	for (unsigned int i = 0; i < t->n_staged; i++) {
 		free(t->staged[i].path);
 		free(t->staged[i].text);
+		t->staged[i] = (struct edits_staged){ 0 };
 	}
 	for (unsigned int i = 0; i < t->n_gone; i++)
 		free(t->gone[i]);
@@ -120,6 +121,7 @@ void edits_forget(struct edits *t, const char *pattern)
 		free(t->staged[i].path);
 		free(t->staged[i].text);
 		t->staged[i] = t->staged[--t->n_staged];
+		t->staged[t->n_staged] = (struct edits_staged){ 0 };
 	}
 }
 
