@@ -13,6 +13,7 @@
 
 static const struct rootfs_command *const commands[] = {
 	&cmd_rootfs_info,
+	&cmd_rootfs_import,
 	&cmd_rootfs_clone,
 	NULL,
 };
