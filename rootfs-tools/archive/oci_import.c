@@ -36,6 +36,7 @@
 
 #define INDEX_DEPTH_MAX 4
 #define CLOSED 0700
+#define TAR_BLOCK 512
 
 enum { DIR_LAYOUT, DIR_DST };
 
@@ -146,7 +147,7 @@ static int read_image(int layout, const char *ref, struct image *ret, struct err
 
 /* --- inside: the new root --- */
 
-/* What the layers make of the root itself is kept from others until the end. */
+/* What a layer says of the root itself counts in the end, and is kept from others till then. */
 static int set_aside(int root, struct stat *st, struct err *e)
 {
 	if (fstat(root, st) < 0 || fchmod(root, CLOSED) < 0)
@@ -154,35 +155,41 @@ static int set_aside(int root, struct stat *st, struct err *e)
 	return 0;
 }
 
-static int unpack_layers(const int *dirs, const struct image *image, int root,
-			 struct unpack_report *report, struct stat *st, struct err *e)
+static int unpack_layer(const int *dirs, const struct oci_descriptor *d, const char *diff_id,
+			struct unpack_report *report, struct err *e)
 {
+	const struct unpack unpack = {
+		.fd = -1,
+		.root = dirs[DIR_DST],
+		.name = d->digest,
+		.whiteouts = true,
+	};
+	struct oci_layer layer = { .descriptor = d, .diff_id = diff_id };
+	_cleanup_close_ int blob = -1;
+	int r = oci_blob_open(dirs[DIR_LAYOUT], d, &blob, e);
+
+	layer.blob = blob;
+	return r == 0 ? oci_layer_unpack(&layer, &unpack, report, e) : r;
+}
+
+/* @ret_st: what the last layer that has the root says of it. */
+static int unpack_layers(const int *dirs, const struct image *image, int root,
+			 struct unpack_report *report, bool *ret_said, struct stat *ret_st,
+			 struct err *e)
+{
+	bool said = false;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < image->manifest.n; i++) {
-		_cleanup_close_ int blob = -1;
-		const struct oci_layer layer = {
-			.descriptor = &image->manifest.layers[i],
-			.diff_id = image->config.diff_ids[i],
-		};
-		const struct unpack unpack = {
-			.fd = -1,
-			.root = dirs[DIR_DST],
-			.name = layer.descriptor->digest,
-			.whiteouts = true,
-		};
-		struct oci_layer open = layer;
-
-		r = oci_blob_open(dirs[DIR_LAYOUT], layer.descriptor, &blob, e);
-		open.blob = blob;
-		/* A layer that says nothing of the root leaves it as the last one has. */
-		if (r == 0 && fchmod(root, st->st_mode & 07777) < 0)
-			r = err_errno(e, errno, "cannot open the new root");
-		if (r == 0)
-			r = oci_layer_unpack(&open, &unpack, report, e);
-		if (r == 0)
-			r = set_aside(root, st, e);
+		report->has_root = false;
+		r = unpack_layer(dirs, &image->manifest.layers[i], image->config.diff_ids[i],
+				 report, e);
+		if (r == 0 && report->has_root) {
+			r = set_aside(root, ret_st, e);
+			said = true;
+		}
 	}
+	*ret_said = said;
 	return r;
 }
 
@@ -221,8 +228,8 @@ static int write_config(int root, const char *text, struct err *e)
 			      &attrs, text, strlen(text), e);
 }
 
-/* What is known only now: owner, mode and times of the root itself. */
-static int seal(int root, const struct stat *st, struct err *e)
+/* Mode and times of the root itself; its owner it has. */
+static int restore(int root, const struct stat *st, struct err *e)
 {
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
 
@@ -242,17 +249,19 @@ static int op_layout(const int *dirs, void *arg, struct err *e)
 	const struct inside *in = arg;
 	_cleanup_close_ int root = openat(dirs[DIR_DST], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(image_free) struct image image = { 0 };
-	/* Where no layer says anything of it. */
-	struct stat st = { .st_mode = 0755 };
-	int r = read_image(dirs[DIR_LAYOUT], in->import->options->image, &image, e);
+	bool said = false;
+	struct stat st;
+	int r = root < 0 ? err_errno(e, errno, "cannot open the new root") :
+			   read_image(dirs[DIR_LAYOUT], in->import->options->image, &image, e);
 
-	if (r == 0 && (root < 0 || fchown(root, 0, 0) < 0))
-		r = err_errno(e, errno, "cannot open the new root");
 	if (r == 0)
-		r = unpack_layers(dirs, &image, root, in->report, &st, e);
+		r = unpack_layers(dirs, &image, root, in->report, &said, &st, e);
 	if (r == 0)
 		r = write_config(root, image.config.config, e);
-	return r == 0 ? seal(root, &st, e) : r;
+	if (r < 0)
+		return r;
+	in->report->has_root = said;
+	return said ? restore(root, &st, e) : unpack_seal(dirs[DIR_DST], in->report, e);
 }
 
 static int op_unpack_tar(const int *dirs, void *arg, struct err *e)
@@ -327,6 +336,30 @@ static int import_tar_of_layout(const struct import *import, int *ret_signal, st
 	}
 	partial_close(&scratch);
 	return r;
+}
+
+/* Whether the header of a tar's entry is of what a layout has. */
+static bool is_layouts(const char *name)
+{
+	static const char *const names[] = { "blobs/", "index.json", "oci-layout" };
+
+	name += strncmp(name, "./", 2) ? 0 : 2;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strncmp(name, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
+bool import_is_oci(const struct import_source *src)
+{
+	const char *head = (const char *)src->head;
+
+	if (S_ISDIR(src->st.st_mode))
+		return true;
+	/* Perhaps after one for the directory itself. */
+	if (src->head_len >= 2 * TAR_BLOCK && !strcmp(head, "./"))
+		head += TAR_BLOCK;
+	return src->head_len >= 2 * TAR_BLOCK && is_layouts(head);
 }
 
 int import_oci(const struct import *import, int *ret_signal, struct err *e)
