@@ -90,20 +90,20 @@ int oci_read_file(int layout, const char *path, char **ret, size_t *ret_len, str
 	return r < 0 ? err_errno(e, -r, "cannot read '%s' of the image", path) : 0;
 }
 
-static void blob_path(const struct oci_descriptor *d, char ret[OCI_DIGEST_SIZE + 8])
+void oci_blob_path(const char *digest, char *ret, size_t size)
 {
-	snprintf(ret, OCI_DIGEST_SIZE + 8, "blobs/%s", d->digest);
+	snprintf(ret, size, "blobs/%s", digest);
 	*strchr(ret, ':') = '/';
 }
 
 int oci_blob_open(int layout, const struct oci_descriptor *d, int *ret_fd, struct err *e)
 {
-	char path[OCI_DIGEST_SIZE + 8];
+	char path[OCI_PATH_SIZE];
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 	int r;
 
-	blob_path(d, path);
+	oci_blob_path(d->digest, path, sizeof(path));
 	r = open_plain(layout, path, &fd, &st);
 	if (r < 0)
 		return cannot_open(path, -r, e);

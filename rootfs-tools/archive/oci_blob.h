@@ -26,6 +26,11 @@ void oci_hash_begin(struct oci_hash *hash, const char *digest);
 void oci_hash_add(struct oci_hash *hash, const void *data, size_t len);
 void oci_hash_end(struct oci_hash *hash, char ret[OCI_DIGEST_SIZE]);
 
+#define OCI_PATH_SIZE (OCI_DIGEST_SIZE + 8)
+
+/** oci_blob_path() - where a layout has the blob of a checked digest. @size: OCI_PATH_SIZE. */
+void oci_blob_path(const char *digest, char *ret, size_t size);
+
 /**
  * oci_read_file() - a document of the layout, whose content nothing vouches for.
  * @ret: NUL-terminated; free() it.
