@@ -14,6 +14,8 @@
 #include "runner/cmd_rootfs.h"
 
 static const struct export_format formats[] = {
+	{ "oci", { ".oci" }, EXPORT_DIRECTORY, export_oci },
+	{ "oci-archive", { ".oci.tar" }, EXPORT_FILE, export_oci_archive },
 	{ "tar", { ".tar" }, EXPORT_STREAM, export_tar },
 	{ "tar.gz", { ".tar.gz", ".tgz" }, EXPORT_STREAM, export_tar },
 	{ "tar.xz", { ".tar.xz", ".txz" }, EXPORT_STREAM, export_tar },
@@ -22,7 +24,9 @@ static const struct export_format formats[] = {
 
 static const struct rootfs_option options[] = {
 	{ "format", OPTION_IS_TEXT, offsetof(struct export_options, format), "FORMAT",
-	  "tar, tar.gz, tar.xz, tar.zst (default: what DST ends in)", NULL },
+	  "oci, oci-archive, tar, tar.gz, tar.xz, tar.zst (default: what DST ends in)", NULL },
+	{ "image", OPTION_IS_TEXT, offsetof(struct export_options, image), "NAME",
+	  "oci, oci-archive: what the image is called (default: latest)", NULL },
 	{ "force", OPTION_IS_FLAG, offsetof(struct export_options, force), NULL,
 	  "replace DST if it is there", NULL },
 	{ "shared", OPTION_IS_FLAG, offsetof(struct export_options, shared), NULL,
@@ -205,7 +209,7 @@ static const char *const operands[] = { "DIR", "DST", NULL };
 
 const struct rootfs_command cmd_rootfs_export = {
 	.name = "export",
-	.usage = "vmrun rootfs export [--format FORMAT] [--force] [--shared] [--idmap MAP] DIR DST",
+	.usage = "vmrun rootfs export [--format FORMAT] [--image NAME] [--force] [--shared] [--idmap MAP] DIR DST",
 	.help = "make an archive of a root directory: DST, or standard output for \"-\"; the same "
 		"one for the same directory",
 	.options = options,

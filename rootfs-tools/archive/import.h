@@ -81,4 +81,10 @@ int import_check(const struct import *import, struct err *e);
  */
 int import_tar(const struct import *import, int *ret_signal, struct err *e);
 
+/** import_oci() - an OCI image layout, or an archive of one: oci_import.c. */
+int import_oci(const struct import *import, int *ret_signal, struct err *e);
+
+/** import_is_oci() - a directory, or a tar that begins with what a layout has. */
+bool import_is_oci(const struct import_source *src);
+
 #endif

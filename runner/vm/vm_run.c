@@ -100,16 +100,18 @@ static int attempt(const struct launch_input *in, const struct start_say *say,
 	struct supervise_input si = {
 		.signal_fd = in->signal_fd,
 		.timeout_ms = in->deadline_ms,
-		.tty = use_tty(in->spec),
 		.warn = say->warn,
 	};
 	struct vm_launch launch;
 	int r = vm_start(in, say, &launch, e);
 
 	if (r == 0 && dry_run) {
+		if (launch.image.there)
+			strbuf_puts(dry_run, "defaults    /" IMAGE_CONFIG_PATH " of the base\n");
 		vm_plan_print(&launch.plan, dry_run);
 		explain_plan(&launch.plan, dry_run);
 	} else if (r == 0) {
+		si.tty = use_tty(launch.spec);
 		supervise(&launch, &si, ret);
 	}
 	if (launch.signal) {
