@@ -155,7 +155,9 @@ static int stage_filter_reaper(struct jail *jail, struct err *e)
 }
 
 #define BOTH (JAIL_VMM | JAIL_NETWORK)
-#define ALL (BOTH | JAIL_TOOL)
+#define ALL (BOTH | JAIL_TOOL | JAIL_PROGRAM)
+/* Whose PID 1 gives up what builds a jail. */
+#define CLOSED (BOTH | JAIL_TOOL)
 
 static const struct jail_stage stages[] = {
 	{ PHASE_ATTACH, ALL, LAYER_NONE, "lifeline",
@@ -163,7 +165,7 @@ static const struct jail_stage stages[] = {
 	{ PHASE_ATTACH, ALL, LAYER_NONE, "private mounts",
 	  "no mount of the jail's shows on the host, none of the host's later ones in the jail",
 	  NULL, mounts_private },
-	{ PHASE_ATTACH, JAIL_VMM | JAIL_TOOL, LAYER_NONE, "attach",
+	{ PHASE_ATTACH, JAIL_VMM | JAIL_TOOL | JAIL_PROGRAM, LAYER_NONE, "attach",
 	  "base and volumes are held by descriptor: nosuid, nodev, noexec, and read-only where "
 	  "asked for",
 	  "look into the base: what the caller may read is not what the guest's root may",
@@ -185,15 +187,26 @@ static const struct jail_stage stages[] = {
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "programs",
 	  "the files that this QEMU needs, each read-only by itself",
 	  "run a program of the host", mounts_programs },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_ROOT, "the host's programs",
+	  "/usr and what belongs to it, and /etc, read-only", NULL, mounts_host },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_ROOT, "scratch",
+	  "/tmp, /var and /run are empty, and in memory", NULL, mounts_scratch },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_ROOT, "devices for programs",
+	  "null, zero, full, random, urandom, tty, and terminals of its own", NULL,
+	  mounts_program_devices },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_ROOT, "proc for programs",
+	  "the processes of the jail", NULL, mounts_program_proc },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_ROOT, "the host's resolver",
+	  "what /etc/resolv.conf leads to, where there is a network", NULL, mounts_host_resolver },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "devices", "null, urandom, and kvm where it is used",
 	  NULL, mounts_devices },
 	{ PHASE_CONFINE, JAIL_VMM | JAIL_TOOL, LAYER_ROOT, "proc",
 	  "the 9p server's /proc/self/fd, and no sysctl", NULL, mounts_proc },
 	{ PHASE_CONFINE, JAIL_NETWORK, LAYER_ROOT, "resolver", "a copy of /etc/resolv.conf", NULL,
 	  mounts_resolver },
-	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "base and volumes",
+	{ PHASE_CONFINE, JAIL_VMM | JAIL_PROGRAM, LAYER_ROOT, "base and volumes",
 	  "below /vm, by the descriptors of \"attach\"", NULL, mounts_place_binds },
-	{ PHASE_CONFINE, ALL, LAYER_NAMESPACES, "no namespaces",
+	{ PHASE_CONFINE, CLOSED, LAYER_NAMESPACES, "no namespaces",
 	  "no further user namespace, by a limit of zero",
 	  "come after the host's /proc is gone", stage_no_namespaces },
 	{ PHASE_CONFINE, ALL, LAYER_ROOT, "pivot",
@@ -202,9 +215,9 @@ static const struct jail_stage stages[] = {
 	  NULL, stage_host_name },
 	{ PHASE_CONFINE, ALL, LAYER_SEAL, "seal", "/ is read-only",
 	  "leave anything that can be written but base and volumes", mounts_seal_root },
-	{ PHASE_CONFINE, BOTH, LAYER_LIMITS, "limits", "no core dump, and the other limits below",
+	{ PHASE_CONFINE, BOTH | JAIL_PROGRAM, LAYER_LIMITS, "limits", "no core dump, and the other limits below",
 	  NULL, limits_apply },
-	{ PHASE_CONFINE, ALL, LAYER_NO_NEW_PRIVS, "no new privileges",
+	{ PHASE_CONFINE, CLOSED, LAYER_NO_NEW_PRIVS, "no new privileges",
 	  "no program can give a right that was not there before", NULL, caps_no_new_privs },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_CAPS, "capabilities of PID 1",
 	  "what QEMU gets, and SETPCAP: nobody can mount, or make a mount writable",
@@ -342,7 +355,7 @@ static int attach_as_root(struct jail *jail, struct err *e)
 	for (unsigned int i = 0; i < jail->n_binds; i++) {
 		struct jail_bind *b = &jail->binds[i];
 
-		b->tree_fd = mounts_clone(b->source_fd, b->read_only);
+		b->tree_fd = mounts_clone(b->source_fd, b);
 		if (b->tree_fd < 0)
 			return err_errno(e, -b->tree_fd, "cannot attach %s", b->source);
 	}
@@ -355,7 +368,7 @@ static const struct jail_namespace namespaces[] = {
 	{ LAYER_NONE, ALL, CLONE_NEWNS, "mnt", "a file system of its own" },
 	{ LAYER_PID, ALL, CLONE_NEWPID, "pid",
 	  "no other process can be named; all end with its first" },
-	{ LAYER_NET, JAIL_VMM | JAIL_TOOL, CLONE_NEWNET, "net",
+	{ LAYER_NET, JAIL_VMM | JAIL_TOOL | JAIL_PROGRAM, CLONE_NEWNET, "net",
 	  "QEMU's is empty, even of loopback and abstract sockets; its network is a socket to the "
 	  "network helper, which stays in the caller's: it is the way out" },
 	{ LAYER_IPC, ALL, CLONE_NEWIPC, "ipc", "no shared memory, no queues of others" },
@@ -378,6 +391,8 @@ static uint64_t clone_flags(const struct jail *jail)
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
 		if (namespaces[i].kinds & jail->kind && has(jail, namespaces[i].layer))
 			flags |= namespaces[i].flag;
+	if (jail->kind == JAIL_PROGRAM && jail->network)
+		flags &= ~(uint64_t)CLONE_NEWNET;
 	if (jail->cgroup_fd >= 0)
 		flags |= CLONE_INTO_CGROUP;
 	return flags;
@@ -489,7 +504,8 @@ static void exec_child(struct jail *jail, char *const argv[], bool preload, cons
 	char byte;
 	struct err e = { 0 };
 	sigset_t none;
-	char *const envp[] = { preload ? "LD_PRELOAD=" JAIL_PRELOAD : NULL, NULL };
+	char *const preloaded[] = { preload ? "LD_PRELOAD=" JAIL_PRELOAD : NULL, NULL };
+	char *const *envp = jail->env ? jail->env : preloaded;
 
 	sigemptyset(&none);
 	close(pipes->go[1]);
