@@ -27,6 +27,7 @@ struct export_options {
 	const char *format; /* a row's name; NULL: by the end of DST's name */
 	bool force;	    /* a file that is there is replaced */
 	bool shared;	    /* even while a guest writes to it */
+	uint64_t size;	    /* of a disk image, bytes; 0: to fit */
 };
 
 /* Of fixed size: filled inside, read outside. */

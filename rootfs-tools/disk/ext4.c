@@ -42,9 +42,14 @@ static uint64_t inodes_for(uint64_t blocks, uint64_t inodes)
 	return inodes > usual ? inodes : usual;
 }
 
+uint64_t ext4_inodes(const struct ext4_need *need)
+{
+	return need->inodes + need->inodes / 10 + SPARE_INODES;
+}
+
 uint64_t ext4_size(const struct ext4_need *need)
 {
-	uint64_t inodes = need->inodes + need->inodes / 10 + SPARE_INODES;
+	uint64_t inodes = ext4_inodes(need);
 	/* Extents, bitmaps, descriptors and their copies: less than a hundredth. */
 	uint64_t used = need->blocks + need->blocks / 64 + inodes * INODE_SIZE / EXT4_BLOCK + 2048;
 	/* The journal is an eighth of a small one, and then less and less. */
@@ -165,7 +170,7 @@ int ext4_make(const struct ext4_make *make, int root, struct losses *losses, str
 		return r;
 	r = make_empty(fs, make, e);
 	if (r == 0)
-		r = ext4_fill(lib, fs, root, losses, e);
+		r = ext4_fill(lib, fs, make->epoch, root, losses, e);
 	if (r < 0) {
 		lib->ext2fs_free(fs);
 		return r;

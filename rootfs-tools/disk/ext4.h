@@ -47,6 +47,7 @@ struct ext4_make {
 	uint64_t inodes;	   /* at least; 0: as many as usual for that size */
 	uint8_t id[EXT4_ID_BYTES]; /* its UUID */
 	time_t when;		   /* that it is made, greater than 0 */
+	int64_t epoch;		   /* no file's time is later */
 };
 
 #define EXT4_DIGEST_BYTES 32
@@ -58,6 +59,9 @@ struct ext4_make {
  */
 int ext4_measure(int root, struct ext4_need *ret, uint8_t ret_digest[EXT4_DIGEST_BYTES],
 		 struct err *e);
+
+/** ext4_inodes() - for a file system that holds @need, and then some. */
+uint64_t ext4_inodes(const struct ext4_need *need);
 
 /**
  * ext4_size() - blocks for a file system that holds @need, and is then a tenth empty.

@@ -32,6 +32,7 @@ struct todo {
 struct fill {
 	const struct ext2fs_lib *lib;
 	ext2_filsys fs;
+	int64_t epoch;
 	int root;
 	uint64_t mount; /* the root's */
 	struct todo *todo;
@@ -89,7 +90,9 @@ static __u32 extra_time(const struct timespec *t)
 
 static void set_attributes(const struct entry *en, struct ext2_inode_large *inode)
 {
-	const struct timespec *mtime = &en->st.st_mtim;
+	const struct timespec latest = { .tv_sec = en->f->epoch };
+	const struct timespec *mtime = en->st.st_mtim.tv_sec < en->f->epoch ? &en->st.st_mtim :
+									      &latest;
 	__u32 seconds = (__u32)mtime->tv_sec, extra = extra_time(mtime);
 
 	inode->i_mode = (__u16)en->st.st_mode;
@@ -560,8 +563,8 @@ static int fill_all(struct fill *f, struct err *e)
 	return r;
 }
 
-int ext4_fill(const struct ext2fs_lib *lib, ext2_filsys fs, int root, struct losses *losses,
-	      struct err *e)
+int ext4_fill(const struct ext2fs_lib *lib, ext2_filsys fs, int64_t epoch, int root,
+	      struct losses *losses, struct err *e)
 {
 	struct fill *f = calloc(1, sizeof(*f));
 	int r;
@@ -570,6 +573,7 @@ int ext4_fill(const struct ext2fs_lib *lib, ext2_filsys fs, int root, struct los
 		return err_oom(e);
 	f->lib = lib;
 	f->fs = fs;
+	f->epoch = epoch;
 	f->root = root;
 	f->losses = losses;
 	r = fill_all(f, e);

@@ -3,6 +3,8 @@
 #ifndef VMRUN_ROOTFS_DISK_EXT4_FILL_H
 #define VMRUN_ROOTFS_DISK_EXT4_FILL_H
 
+#include <stdint.h>
+
 #include "rootfs-tools/core/losses.h"
 #include "rootfs-tools/disk/ext2fs_lib.h"
 #include "runner/base/err.h"
@@ -10,9 +12,10 @@
 /**
  * ext4_fill() - all that is below @root, and its own owner, mode, time and attributes.
  * @fs: new, with nothing in its root directory. Stays open.
+ * @epoch: no time is later.
  * @root: O_PATH.
  */
-int ext4_fill(const struct ext2fs_lib *lib, ext2_filsys fs, int root, struct losses *losses,
-	      struct err *e);
+int ext4_fill(const struct ext2fs_lib *lib, ext2_filsys fs, int64_t epoch, int root,
+	      struct losses *losses, struct err *e);
 
 #endif

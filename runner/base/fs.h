@@ -71,6 +71,9 @@ int fs_write_all(int fd, const void *data, size_t len);
  */
 ssize_t fs_pread_all(int fd, void *buf, size_t len, uint64_t offset);
 
+/** fs_pwrite_all() - as pwrite(), however many calls that takes. Return: 0 or -errno. */
+int fs_pwrite_all(int fd, const void *data, size_t len, uint64_t offset);
+
 /**
  * fs_write_host() - write @len bytes to an existing file (a /proc knob) in one
  * write(2).

@@ -226,7 +226,8 @@ static size_t init_size(void)
 static int build_initramfs(int modules_fd, struct base_report *report, int *ret_fd, struct err *e)
 {
 	_cleanup_strbuf_ struct strbuf image = { 0 };
-	int r = initramfs_build(modules_fd, vmrun_init_start, init_size(), &image, e);
+	int r = initramfs_build(modules_fd, modules_wanted, vmrun_init_start, init_size(), &image,
+				e);
 
 	if (r < 0)
 		return err_prefix(e, "kernel %s", report->kernel_path);

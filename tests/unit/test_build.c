@@ -13,7 +13,7 @@ static uint8_t noise[NOISE_LEN];
 static int build(int modules_fd, struct strbuf *ret, struct err *e)
 {
 	*e = (struct err){ 0 };
-	return initramfs_build(modules_fd, INIT, sizeof(INIT) - 1, ret, e);
+	return initramfs_build(modules_fd, modules_wanted, INIT, sizeof(INIT) - 1, ret, e);
 }
 
 /* A module directory in all the forms that modules come in. */
