@@ -74,7 +74,7 @@ static int make(const struct flavour *f, const struct idmap_choice *idmap, int s
 	for (size_t i = 0; f->modules[i]; i++)
 		argv[5 + i] = f->modules[i];
 	r = tool_run(&tool, "grub-common (Fedora: grub2-tools-minimal, Arch: grub)", signal_fd,
-		     NULL, ret_signal, e);
+		     NULL, NULL, ret_signal, e);
 	if (r < 0)
 		return r;
 	if (lseek(out, 0, SEEK_SET) < 0)

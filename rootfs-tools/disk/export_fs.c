@@ -74,7 +74,7 @@ static int make(const struct export *x, const char *const *words, const char *pa
 
 int export_squashfs(const struct export *x, int *ret_signal, struct err *e)
 {
-	char epoch[NUMBER_SIZE], when[NUMBER_SIZE];
+	char epoch[NUMBER_SIZE + 32], when[NUMBER_SIZE];
 	const char *env[] = { NULL, NULL };
 	/* zstd 3 is as small as the default, gzip 9, in a tenth of the time. */
 	const char *words[WORDS_MAX] = { "mksquashfs", SRC,	  OUT,
@@ -97,7 +97,7 @@ int export_squashfs(const struct export *x, int *ret_signal, struct err *e)
 
 int export_erofs(const struct export *x, int *ret_signal, struct err *e)
 {
-	char when[NUMBER_SIZE], time_option[NUMBER_SIZE];
+	char when[NUMBER_SIZE], time_option[NUMBER_SIZE + 2];
 	/* It is found by what it is attached as, or by its content: not by a UUID. */
 	const char *words[WORDS_MAX] = { "mkfs.erofs", "--quiet", "-d1", "-zlz4", "-U",
 					 "00000000-0000-4000-8000-000000000000", time_option,
@@ -107,7 +107,7 @@ int export_erofs(const struct export *x, int *ret_signal, struct err *e)
 
 	if (r < 0)
 		return r;
-	snprintf(time_option, sizeof(time_option), "-T%.40s", when);
+	snprintf(time_option, sizeof(time_option), "-T%s", when);
 	if (x->epoch != EXPORT_NO_EPOCH) {
 		words[7] = OUT;
 		words[8] = SRC;
