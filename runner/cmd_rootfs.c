@@ -13,7 +13,9 @@
 
 static const struct rootfs_command *const commands[] = {
 	&cmd_rootfs_info,
+	&cmd_rootfs_import,
 	&cmd_rootfs_clone,
+	&cmd_rootfs_export,
 	NULL,
 };
 

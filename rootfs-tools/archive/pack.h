@@ -25,12 +25,6 @@
 #include "rootfs-tools/core/losses.h"
 #include "runner/base/err.h"
 
-/* Of fixed size: filled inside, read outside. */
-struct pack_report {
-	uint64_t entries;
-	struct losses losses;
-};
-
 struct pack {
 	int root;		 /* O_PATH */
 	int fd;			 /* written from where it stands, never seeked */
@@ -44,6 +38,6 @@ struct pack {
 int pack_prepare(const char *compression, struct err *e);
 
 /** pack_run() - inside. */
-int pack_run(const struct pack *pack, struct pack_report *report, struct err *e);
+int pack_run(const struct pack *pack, struct losses *losses, struct err *e);
 
 #endif

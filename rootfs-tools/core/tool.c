@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -56,20 +57,6 @@ bool tool_exists(const char *name)
 
 /* --- inside --- */
 
-static int enter(struct running *t, pid_t *ret_pid, struct err *e)
-{
-	const int keep[] = { t->channel, t->fds[0], t->fds[1], t->fds[2] };
-	int r = jail_let_go(&t->jail, keep, ARRAY_SIZE(keep), e);
-
-	if (r == 0)
-		r = jail_attach(&t->jail, e);
-	if (r == 0)
-		r = jail_confine(&t->jail, e);
-	return r == 0 ? jail_exec(&t->jail, t->argv.v, false, t->fds, ARRAY_SIZE(t->fds),
-				  &t->channel, 1, ret_pid, e) :
-			r;
-}
-
 /* As PID 1: all that is left behind in there is this one's. */
 static int reap(pid_t pid)
 {
@@ -84,6 +71,43 @@ static int reap(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static void say(const struct running *t, const struct err *e)
+{
+	(void)!send(t->channel, e, sizeof(*e), MSG_NOSIGNAL);
+	close(t->channel);
+}
+
+/* In the namespaces that are the program's. */
+static void nested_main(void *arg)
+{
+	struct running *t = arg;
+	struct err e = { 0 };
+	pid_t pid = 0;
+	int r = 0;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		r = err_errno(&e, errno, "cannot tie a program's life to vmrun's");
+	if (r == 0)
+		r = jail_exec(&t->jail, t->argv.v, false, t->fds, ARRAY_SIZE(t->fds), &t->channel,
+			      1, &pid, &e);
+	if (r == 0)
+		e.errnum = 0;
+	say(t, &e);
+	_exit(r < 0 ? 127 : reap(pid));
+}
+
+static int enter(struct running *t, pid_t *ret_pid, struct err *e)
+{
+	const int keep[] = { t->channel, t->fds[0], t->fds[1], t->fds[2] };
+	int r = jail_let_go(&t->jail, keep, ARRAY_SIZE(keep), e);
+
+	if (r == 0)
+		r = jail_attach(&t->jail, e);
+	if (r == 0)
+		r = jail_confine(&t->jail, e);
+	return r == 0 ? jail_nest(&t->jail, nested_main, t, ret_pid, e) : r;
+}
+
 static void child_main(void *arg)
 {
 	struct running *t = arg;
@@ -91,11 +115,15 @@ static void child_main(void *arg)
 	pid_t pid = 0;
 	int r = enter(t, &pid, &e);
 
-	if (r == 0)
-		e.errnum = 0;
-	(void)!send(t->channel, &e, sizeof(e), MSG_NOSIGNAL);
+	if (r < 0) {
+		say(t, &e);
+		_exit(127);
+	}
+	/* Nothing of the caller's but what says that it has ended. */
 	close(t->channel);
-	_exit(r < 0 ? 127 : reap(pid));
+	for (size_t i = 0; i < ARRAY_SIZE(t->fds); i++)
+		close(t->fds[i]);
+	_exit(reap(pid));
 }
 
 /* --- outside --- */

@@ -45,6 +45,11 @@
  * no program, no device, nothing placed; PID 1 itself works on the trees of ATTACH, by
  * descriptor, after CONFINE, which is all of its jail.
  *
+ * A program of the host's that works on a root directory (rootfs-tools/core/tool.c) has all
+ * capabilities over the ids of the map, for it installs packages. Root of a user namespace
+ * can undo every mount that was made in it. So the program gets one more user namespace
+ * (jail_nest()) after CONFINE: over what is mounted by then it has no power.
+ *
  * Life and death: PID 1 is killed with vmrun (PDEATHSIG, set again after the ids
  * change, which clears it; and its socket to vmrun ends). The kernel kills
  * everything in a PID namespace with its PID 1. So no end of vmrun, kill -9
@@ -55,6 +60,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -102,14 +108,36 @@ static int stage_undumpable(struct jail *jail, struct err *e)
 	return 0;
 }
 
-static int stage_no_namespaces(struct jail *jail, struct err *e)
+static int limit_namespaces(const char *number, struct err *e)
 {
-	int r = fs_write_host("/proc/sys/user/max_user_namespaces", "0", 1);
+	int r = fs_write_host("/proc/sys/user/max_user_namespaces", number, 1);
 
-	(void)jail;
 	/* Read-only in a container: then the bounding set alone must do. */
 	if (r < 0 && r != -EROFS && r != -EACCES)
 		return err_errno(e, -r, "cannot forbid further user namespaces");
+	return 0;
+}
+
+static int stage_no_namespaces(struct jail *jail, struct err *e)
+{
+	(void)jail;
+	return limit_namespaces("0", e);
+}
+
+static int stage_one_namespace(struct jail *jail, struct err *e)
+{
+	(void)jail;
+	return limit_namespaces("1", e);
+}
+
+/* Keys of the caller's hang on a process as descriptors do, whatever its namespaces. */
+static int stage_keyring(struct jail *jail, struct err *e)
+{
+	(void)jail;
+	/* EPERM: of a container whose filter lets nobody use keys. */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+	    errno != EPERM)
+		return err_errno(e, errno, "cannot leave the caller's keyring");
 	return 0;
 }
 
@@ -176,12 +204,14 @@ static const struct jail_stage stages[] = {
 	  "come before what only the caller can reach was attached", stage_identity },
 	{ PHASE_ATTACH, ALL, LAYER_NONE, "lifeline again",
 	  "as before: a change of ids clears it", NULL, stage_lifeline },
-	{ PHASE_ATTACH, ALL, LAYER_FIRST, "undumpable",
+	{ PHASE_ATTACH, CLOSED, LAYER_FIRST, "undumpable",
 	  "PID 1's memory, descriptors and environment cannot be had through /proc", NULL,
 	  stage_undumpable },
 
 	{ PHASE_CONFINE, ALL, LAYER_SESSION, "session",
 	  "no controlling terminal: nothing can be typed into the caller's", NULL, stage_session },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_SESSION, "keyring",
+	  "the keys of the caller's session are gone", NULL, stage_keyring },
 	{ PHASE_CONFINE, ALL, LAYER_ROOT, "root", "an empty file system, mounted nowhere else",
 	  "open anything by a path that the base decides", mounts_new_root },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "programs",
@@ -209,6 +239,10 @@ static const struct jail_stage stages[] = {
 	{ PHASE_CONFINE, CLOSED, LAYER_NAMESPACES, "no namespaces",
 	  "no further user namespace, by a limit of zero",
 	  "come after the host's /proc is gone", stage_no_namespaces },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_NAMESPACES, "one namespace",
+	  "one more user namespace, by a limit of one: the program's, which can undo nothing of "
+	  "this one",
+	  "come after the host's /proc is gone", stage_one_namespace },
 	{ PHASE_CONFINE, ALL, LAYER_ROOT, "pivot",
 	  "the host's file system cannot be named any more", NULL, mounts_pivot },
 	{ PHASE_CONFINE, ALL, LAYER_UTS, "host name", "the host's name cannot be learnt either",
@@ -234,6 +268,8 @@ static const struct jail_stage stages[] = {
 	{ PHASE_REST, JAIL_VMM, LAYER_FIRST, "system calls of PID 1",
 	  "it can wait, and tell vmrun", NULL, stage_filter_reaper },
 
+	{ PHASE_EXEC, JAIL_PROGRAM, LAYER_ROOT, "proc of its own",
+	  "the processes of its own namespace", NULL, mounts_proc_again },
 	{ PHASE_EXEC, JAIL_VMM, LAYER_NONE, "umask",
 	  "modes are the guest's: its kernel has applied a umask already", NULL, stage_umask },
 	{ PHASE_EXEC, JAIL_VMM, LAYER_CAPS, "capabilities",

@@ -212,6 +212,17 @@ int jail_exec(struct jail *jail, char *const argv[], bool preload, const int *fd
 	      struct err *e);
 
 /**
+ * jail_nest() - in the child, for a JAIL_PROGRAM, after jail_confine(): start @main as PID 1
+ * of one more user namespace with the same ids, and of namespaces that belong to it, but for
+ * the network.
+ *
+ * It has all capabilities there, and none over what was made before: what is mounted stays
+ * mounted, and what is read-only stays so, whatever root in there does.
+ */
+int jail_nest(const struct jail *jail, void (*main)(void *arg), void *arg, pid_t *ret_pid,
+	      struct err *e);
+
+/**
  * jail_finish() - what jail_exec() does to QEMU, to the calling process: for a
  * JAIL_NETWORK, whose PID 1 goes on as what it was made for.
  */

@@ -145,19 +145,30 @@ int mounts_program_devices(struct jail *jail, struct err *e)
 	return r == 0 ? make_terminals(e) : r;
 }
 
-int mounts_program_proc(struct jail *jail, struct err *e)
+static int mount_proc(const char *target, struct err *e)
 {
 	/* All of it, and not read-only: else the kernel allows no other one below a chroot. */
 	_cleanup_close_ int proc = mounts_new("proc", NULL, NULL,
 					      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 						      MOUNT_ATTR_NOEXEC);
 
-	(void)jail;
 	if (proc < 0)
 		return err_errno(e, -proc,
 				 "cannot mount a /proc of the jail's own (a container that masks "
 				 "its /proc forbids it)");
-	return mounts_attach(proc, "proc", e);
+	return mounts_attach(proc, target, e);
+}
+
+int mounts_program_proc(struct jail *jail, struct err *e)
+{
+	(void)jail;
+	return mount_proc("proc", e);
+}
+
+int mounts_proc_again(struct jail *jail, struct err *e)
+{
+	(void)jail;
+	return mount_proc("/proc", e);
 }
 
 /*

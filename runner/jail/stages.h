@@ -22,6 +22,7 @@ int mounts_host(struct jail *jail, struct err *e);
 int mounts_scratch(struct jail *jail, struct err *e);
 int mounts_program_devices(struct jail *jail, struct err *e);
 int mounts_program_proc(struct jail *jail, struct err *e);
+int mounts_proc_again(struct jail *jail, struct err *e);
 int mounts_host_resolver(struct jail *jail, struct err *e);
 
 /**

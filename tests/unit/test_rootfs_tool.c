@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +126,10 @@ static void nothing_of_the_callers(void **state)
 	snprintf(script, sizeof(script), "! ls '%s'", pw->pw_dir);
 	expect(&tool, script);
 	expect(&tool, "! ls /home && ! ls /root && ! ls /srv && ! ls /mnt");
+	/* The session keyring, and what is linked to it. */
+	assert_true(syscall(SYS_add_key, "user", "vmrun-test", "x", 1, KEY_SPEC_SESSION_KEYRING) >=
+		    0);
+	expect_text(&tool, "grep vmrun-test /proc/keys; :", "");
 	expect_text(&tool, "ls -U /proc/self/fd", "0\n1\n2\n3\n");
 }
 
@@ -135,10 +141,13 @@ static void the_host_is_read_only(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		snprintf(script, sizeof(script), "! touch '%s/x'", dirs[i]);
+		snprintf(script, sizeof(script),
+			 "! touch '%s/x' && ! mount -o remount,bind,rw '%s' && ! umount -l '%s'",
+			 dirs[i], dirs[i], dirs[i]);
 		expect(&tool, script);
 	}
 	expect(&tool, "! cat /etc/shadow");
+	expect(&tool, "! unshare -U true && unshare -m true");
 }
 
 static void network_only_where_asked_for(void **state)
@@ -186,7 +195,8 @@ static void places(void **state)
 
 	(void)state;
 	expect(&tool, "cd /vmrun/rw && echo x >x && chown 0:0 x && cp /bin/sh . && ! ./sh -c :");
-	expect(&tool, "! touch /vmrun/ro/x");
+	expect(&tool, "! touch /vmrun/ro/x && ! mount -o remount,bind,rw /vmrun/ro && "
+		      "! mount -o remount,bind,exec /vmrun/rw && ! umount -l /vmrun/ro");
 	expect(&tool, "cd /vmrun/all && cp /bin/sh . && ./sh -c :");
 	expect(&tool, "cd /vmrun/all && touch null && mount --bind /dev/null null && echo x >null");
 	expect(&tool, "cd /vmrun/all && mkdir proc && mount -t proc proc proc && cat proc/1/comm");

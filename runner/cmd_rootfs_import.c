@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "rootfs-tools/archive/import.h"
+#include "rootfs-tools/core/enter.h"
+#include "runner/base/cleanup.h"
+#include "runner/base/fs.h"
+#include "runner/cmd_print.h"
+#include "runner/cmd_rootfs.h"
+
+static bool is_file(const struct import_source *src)
+{
+	return !S_ISDIR(src->st.st_mode);
+}
+
+/* The first one that is it; an archive is found out only by reading it. */
+static const struct import_kind kinds[] = {
+	{ "tar", is_file, import_tar },
+};
+
+static const struct rootfs_option options[] = {
+	{ "format", OPTION_IS_TEXT, offsetof(struct import_options, format), "FORMAT",
+	  "what SRC is, rather than to look: tar", NULL },
+	{ "idmap", OPTION_IS_VALUE, offsetof(struct import_options, idmap), "MAP",
+	  "the guest's ids: auto (your subordinate ones), caller, subid, single or "
+	  "GUEST:HOST:COUNT[,...]",
+	  root_idmap_parse },
+	{ 0 },
+};
+
+static int open_src(const char *path, int *ret, struct err *e)
+{
+	int fd;
+
+	/* Above 2: what runs inside keeps its number. */
+	if (!strcmp(path, "-")) {
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return err_errno(e, errno, "cannot read standard input");
+		*ret = fd;
+		return 0;
+	}
+	fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, errno, "cannot open '%s'", path);
+	*ret = fd;
+	return 0;
+}
+
+static const struct import_kind *find_kind(const struct import_source *src, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (name ? !strcmp(kinds[i].name, name) : kinds[i].detect(src))
+			return &kinds[i];
+	return NULL;
+}
+
+static int choose_kind(int fd, const struct import_options *o, const char *path,
+		       const struct import_kind **ret, struct err *e)
+{
+	_cleanup_free_ uint8_t *head = malloc(IMPORT_HEAD_MAX);
+	struct import_source src = { .fd = fd, .head = head };
+	ssize_t n;
+
+	if (!head)
+		return err_oom(e);
+	if (fstat(fd, &src.st) < 0)
+		return err_errno(e, errno, "cannot stat '%s'", path);
+	n = S_ISDIR(src.st.st_mode) ? 0 : fs_pread_all(fd, head, IMPORT_HEAD_MAX, 0);
+	src.head_len = n > 0 ? (size_t)n : 0;
+	*ret = find_kind(&src, o->format);
+	if (*ret)
+		return 0;
+	if (o->format)
+		return err_msg(e, EINVAL, "--format: '%s' is none that can be imported", o->format);
+	return err_msg(e, EINVAL, "'%s' is nothing that can be imported", path);
+}
+
+struct command {
+	const struct import_options *options;
+	const char *src_path;
+	const char *dst_path;
+	int src;
+	struct partial dst;
+	struct idmap_choice idmap;
+	struct unpack_report *report;
+};
+
+static int import(struct command *c, int signal_fd, int *ret_signal, struct err *e)
+{
+	const struct import_kind *kind = NULL;
+	struct import in = {
+		.src_path = c->src_path,
+		.options = c->options,
+		.idmap = &c->idmap,
+		.dst = &c->dst,
+		.signal_fd = signal_fd,
+		.report = c->report,
+	};
+	struct err while_removing;
+	int r = open_src(c->src_path, &c->src, e);
+
+	if (r == 0)
+		r = choose_kind(c->src, c->options, c->src_path, &kind, e);
+	if (r == 0)
+		r = root_idmap_for_new(&c->options->idmap, &c->idmap, e);
+	if (r == 0)
+		r = partial_open(c->dst_path, &c->dst, e);
+	if (r == 0)
+		r = partial_begin(&c->dst, &c->idmap, e);
+	if (r < 0)
+		return r;
+	in.src = c->src;
+	r = kind->run(&in, ret_signal, e);
+	if (r == 0)
+		r = partial_finish(&c->dst, e);
+	if (r < 0 && partial_remove(&c->dst, &while_removing) < 0)
+		cmd_warn(while_removing.text);
+	return r;
+}
+
+static int import_and_tell(struct command *c)
+{
+	_cleanup_close_ int signals = -1;
+	int signal = 0, r;
+	struct err e;
+
+	r = enter_signals(&signals, &e);
+	if (r == 0)
+		r = import(c, signals, &signal, &e);
+	if (r < 0)
+		return r == -EINTR ? 128 + signal : cmd_fail(&e);
+	if (*c->idmap.warning)
+		cmd_warn(c->idmap.warning);
+	return cmd_rootfs_tell_losses(&c->report->losses);
+}
+
+static int run(const void *values, char *const *operands)
+{
+	struct command c = {
+		.options = values,
+		.src_path = operands[0],
+		.dst_path = operands[1],
+		.src = -1,
+		.dst = PARTIAL_INIT,
+		.report = enter_share(sizeof(*c.report)),
+	};
+	struct err e;
+	int code;
+
+	if (!c.report) {
+		err_oom(&e);
+		return cmd_fail(&e);
+	}
+	code = import_and_tell(&c);
+	cleanup_close(&c.src);
+	partial_close(&c.dst);
+	enter_unshare(c.report, sizeof(*c.report));
+	return code;
+}
+
+static const char *const operands[] = { "SRC", "DIR", NULL };
+
+const struct rootfs_command cmd_rootfs_import = {
+	.name = "import",
+	.usage = "vmrun rootfs import [--format FORMAT] [--idmap MAP] SRC DIR",
+	.help = "make a root directory of an archive: SRC, or standard input for \"-\"",
+	.options = options,
+	.operands = operands,
+	.values_size = sizeof(struct import_options),
+	.run = run,
+};
