@@ -12,6 +12,7 @@
 #include "runner/spec/help_text.h"
 
 static const struct rootfs_command *const commands[] = {
+	&cmd_rootfs_bootstrap,
 	&cmd_rootfs_info,
 	&cmd_rootfs_import,
 	&cmd_rootfs_clone,
