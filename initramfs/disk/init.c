@@ -6,9 +6,10 @@
  * image whose system has no initramfs of its own. From an initramfs that holds nothing
  * but it and modules, it
  *
- *  1. loads the modules that /modules lists: drivers of the disks that machines have
- *  2. waits for a disk with the ext4 file system that the kernel's command line names by
- *     root=UUID=...; the partition table is the kernel's business
+ *  1. loads the modules that /modules lists, drivers of the disks that machines have, one
+ *     after the other, until there is
+ *  2. a disk with the ext4 file system that the kernel's command line names by
+ *     root=UUID=...; the partition table is the kernel's business. It may show up later
  *  3. mounts it in the place of the initramfs, read-only unless "rw" is said
  *  4. becomes the system's own first program: init=, or the usual ones
  *
@@ -44,7 +45,8 @@ struct options {
 	uint8_t id[ID_BYTES];
 	bool has_id;
 	bool writable;
-	char init[256]; /* "": the usual ones */
+	char init[256];	  /* "": the usual ones */
+	char device[300]; /* "": not found yet */
 };
 
 /* --- the kernel's command line --- */
@@ -133,16 +135,23 @@ static bool look(const uint8_t id[ID_BYTES], char *ret, size_t size)
 	return found;
 }
 
-static bool find_root(const uint8_t id[ID_BYTES], char *ret, size_t size)
+/* For modules_load(). */
+static bool is_there(void *arg)
+{
+	struct options *o = arg;
+
+	if (!*o->device && o->has_id && !look(o->id, o->device, sizeof(o->device)))
+		*o->device = '\0';
+	return *o->device;
+}
+
+static bool await_root(struct options *o)
 {
 	const struct timespec pause = { 0, LOOK_MS * 1000000L };
 
-	for (int waited = 0; waited < WAIT_MS; waited += LOOK_MS) {
-		if (look(id, ret, size))
-			return true;
+	for (int waited = 0; !is_there(o) && waited < WAIT_MS; waited += LOOK_MS)
 		nanosleep(&pause, NULL);
-	}
-	return false;
+	return *o->device;
 }
 
 /* --- what comes after --- */
@@ -198,21 +207,20 @@ static void mount_own(const char *type, const char *where)
 int main(void)
 {
 	struct options o = { .has_id = false };
-	char device[300];
 
 	mount_own("devtmpfs", "/dev");
 	mount_own("proc", "/proc");
 	mount_own("sysfs", "/sys");
 	mkdir(ROOT, 0755);
-	modules_load();
 	read_options(&o);
+	modules_load(is_there, &o);
 	if (!o.has_id)
 		report_console("the kernel's command line has no root=UUID=...");
-	else if (!find_root(o.id, device, sizeof(device)))
+	else if (!await_root(&o))
 		report_console("no disk has the file system of root=UUID=... after %d s; is its "
 			       "driver missing?",
 			       WAIT_MS / 1000);
-	else if (take_root(device, o.writable))
+	else if (take_root(o.device, o.writable))
 		start(o.init);
 	return 1;
 }

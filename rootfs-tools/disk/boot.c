@@ -61,8 +61,14 @@ void boot_config_text(const struct boot_config *config, struct strbuf *out)
 
 #define DISK "a disk"
 
-/* Disks of QEMU, KVM, VMware, Hyper-V, Xen, VirtualBox and real machines; then the system's. */
+/*
+ * The system's file system, then disks of QEMU, KVM, VirtualBox, VMware, Hyper-V, Xen and
+ * real machines, the most likely first: no more are loaded than are needed.
+ */
 static const struct module_want wanted[] = {
+	/* ext4's checksums, asked for by name, and so in no list of what it needs. */
+	{ "crc32c_generic", false, "ext4" },
+	{ "ext4", true, "the root file system (CONFIG_EXT4_FS)" },
 	{ "virtio_pci", false, DISK },
 	{ "virtio_blk", false, DISK },
 	{ "virtio_scsi", false, DISK },
@@ -82,9 +88,6 @@ static const struct module_want wanted[] = {
 	{ "uas", false, DISK },
 	{ "xhci_pci", false, DISK },
 	{ "ehci_pci", false, DISK },
-	/* ext4's checksums, asked for by name, and so in no list of what it needs. */
-	{ "crc32c_generic", false, "ext4" },
-	{ "ext4", true, "the root file system (CONFIG_EXT4_FS)" },
 	{ NULL, false, NULL },
 };
 
