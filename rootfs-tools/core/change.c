@@ -28,7 +28,7 @@ bool change_exists(int dir, const char *name, struct stat *ret)
 int change_remove(int dir, const char *where, const char *name, struct err *e)
 {
 	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-		return err_errno(e, errno, "cannot remove %s/%s", where, name);
+		return err_errno(e, errno, "cannot remove %s/%s of the root directory", where, name);
 	return 0;
 }
 
@@ -79,7 +79,7 @@ int change_replace(int dir, const char *where, const char *name, const struct ch
 	}
 	if (r == 0)
 		r = put(dir, temp, name);
-	return r < 0 ? err_errno(e, -r, "cannot write %s/%s", where, name) : 0;
+	return r < 0 ? err_errno(e, -r, "cannot write %s/%s of the root directory", where, name) : 0;
 }
 
 int change_symlink(int dir, const char *where, const char *name, const char *target, struct err *e)
@@ -91,7 +91,7 @@ int change_symlink(int dir, const char *where, const char *name, const char *tar
 		r = -errno;
 	if (r == 0)
 		r = put(dir, temp, name);
-	return r < 0 ? err_errno(e, -r, "cannot link %s/%s to %s", where, name, target) : 0;
+	return r < 0 ? err_errno(e, -r, "cannot link %s/%s of the root directory to %s", where, name, target) : 0;
 }
 
 struct change_attrs change_attrs_of(int dir, const char *name, struct change_attrs otherwise)

@@ -195,7 +195,7 @@ expect_eq hostname "$(<"$WORK/copy/etc/hostname")" copy
 fresh_hostile
 mkdir -p "$hostile/etc/machine-id/x" "$hostile/.vmrun-keys-0000000000000000"
 run clone "$hostile" "$WORK/copy"
-expect_refused "/etc/machine-id of the copy" "Is a directory"
+expect_refused "/etc/machine-id of the root directory" "Is a directory"
 nothing_left
 run clone --keep-identity "$hostile" "$WORK/copy"
 expect_exit 0

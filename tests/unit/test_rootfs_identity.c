@@ -228,7 +228,7 @@ static void hostile_tree(void **state)
 	fixture_mkdir(fx, "root/etc/hostname");
 	keys = 99;
 	assert_int_equal(identity_renew(fd, "new", &keys, &e), -EISDIR);
-	assert_string_equal(e.text, "cannot remove /etc/hostname of the copy: Is a directory");
+	assert_string_equal(e.text, "cannot write /etc/hostname of the root directory: Is a directory");
 	assert_int_equal(keys, 99);
 	close(fd);
 }
@@ -248,5 +248,5 @@ int main(void)
 	};
 
 	umask(022);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, fixture_become_root, NULL);
 }
