@@ -15,6 +15,7 @@ enum option_kind {
 	OPTION_IS_FLAG,  /* bool: becomes true */
 	OPTION_IS_TEXT,  /* const char *: the word itself, that .parse accepts, if there is one */
 	OPTION_IS_VALUE, /* whatever .parse makes of it */
+	OPTION_IS_STEP,	 /* struct option_steps: one more of it; without a metavar no value */
 };
 
 struct rootfs_option {
@@ -24,6 +25,17 @@ struct rootfs_option {
 	const char *metavar; /* NULL: it takes no value */
 	const char *help;
 	int (*parse)(void *field, const char *value, struct err *e);
+};
+
+#define OPTION_STEPS_MAX 256
+
+/* Options that may be repeated and whose order counts, all in one list. */
+struct option_steps {
+	struct {
+		const struct rootfs_option *option;
+		const char *value; /* NULL if it takes none */
+	} step[OPTION_STEPS_MAX];
+	unsigned int n;
 };
 
 struct rootfs_command {
