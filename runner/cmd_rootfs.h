@@ -17,5 +17,6 @@ int cmd_rootfs_tell_losses(const struct losses *losses);
 /* One a file, runner/cmd_rootfs_NAME.c. */
 extern const struct rootfs_command cmd_rootfs_clone;
 extern const struct rootfs_command cmd_rootfs_info;
+extern const struct rootfs_command cmd_rootfs_sysprep;
 
 #endif

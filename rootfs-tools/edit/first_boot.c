@@ -17,12 +17,14 @@
 #define PATHS_MAX 8
 
 static const char unit[] =
-	"# By vmrun rootfs sysprep: the SSH host keys were removed, and nothing here makes new ones.\n"
+	"# By vmrun rootfs sysprep: the SSH host keys were removed, and nothing here makes new "
+	"ones.\n"
 	"[Unit]\n"
 	"Description=Make SSH host keys where there are none\n"
 	"ConditionPathExistsGlob=!" IDENTITY_HOST_KEYS "\n"
 	"DefaultDependencies=no\n"
-	"After=local-fs.target systemd-remount-fs.service cloud-init.service cloud-init-network.service\n"
+	"After=local-fs.target systemd-remount-fs.service cloud-init.service "
+	"cloud-init-network.service\n"
 	"Before=ssh.service ssh.socket sshd.service sshd.socket shutdown.target\n"
 	"Conflicts=shutdown.target\n"
 	"\n"
@@ -34,9 +36,10 @@ static const char unit[] =
 	"WantedBy=multi-user.target\n";
 
 /* Read by a shell that ends at an error. */
-static const char line[] =
-	"# By vmrun rootfs sysprep: the SSH host keys were removed, and nothing here makes new ones.\n"
-	"ls " IDENTITY_HOST_KEYS " >/dev/null 2>&1 || ssh-keygen -A >/dev/null || true\n";
+static const char line[] = "# By vmrun rootfs sysprep: the SSH host keys were removed, and nothing "
+			   "here makes new ones.\n"
+			   "ls " IDENTITY_HOST_KEYS
+			   " >/dev/null 2>&1 || ssh-keygen -A >/dev/null || true\n";
 
 /* Paths, as the guest sees them. */
 struct signs {
@@ -84,9 +87,7 @@ static const struct signs systems[] = {
 	    "/usr/lib/systemd/system/sshdgenkeys.service", "/usr/sbin/sshd-gen-keys-start",
 	    "/lib/systemd/system/sshd-keygen.service", "/etc/systemd/system/sshd-keygen.service" },
 	  install_unit },
-	{ { SCRIPT },
-	  { "/usr/lib/systemd/systemd", "/lib/systemd/systemd" },
-	  install_line },
+	{ { SCRIPT }, { "/usr/lib/systemd/systemd", "/lib/systemd/systemd" }, install_line },
 };
 
 static bool has_any(const struct sweep *s, const char *const paths[PATHS_MAX])

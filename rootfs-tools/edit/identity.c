@@ -19,24 +19,19 @@
 #define MACHINE_ID_DIGITS 32
 
 /* Of each kind three, the kinds in the order of enum identity_key; dsa is one of the past. */
-#define HOST_KEY(kind)                                               \
+#define HOST_KEY(kind)                                                          \
 	"/etc/ssh/ssh_host_" kind "_key", "/etc/ssh/ssh_host_" kind "_key.pub", \
 		"/etc/ssh/ssh_host_" kind "_key-cert.pub"
 #define HOST_KEY_FILES 3
-const char *const identity_host_keys[] = { HOST_KEY("rsa"), HOST_KEY("ecdsa"),
-					   HOST_KEY("ed25519"), HOST_KEY("dsa"), NULL };
+const char *const identity_host_keys[] = { HOST_KEY("rsa"), HOST_KEY("ecdsa"), HOST_KEY("ed25519"),
+					   HOST_KEY("dsa"), NULL };
 
 #define SEED_OF(dir) dir "/random-seed", dir "/seed.credit", dir "/seed.no-credit"
-const char *const identity_seeds[] = { SEED_OF("/var/lib/systemd"),
-				       SEED_OF("/var/lib/urandom"),
-				       SEED_OF("/var/lib/seedrng"),
-				       SEED_OF("/var/lib"),
-				       "/var/lib/misc/random-seed",
-				       "/etc/random-seed",
-				       "/boot/loader/random-seed",
-				       "/boot/efi/loader/random-seed",
-				       "/efi/loader/random-seed",
-				       NULL };
+const char *const identity_seeds[] = { SEED_OF("/var/lib/systemd"), SEED_OF("/var/lib/urandom"),
+				       SEED_OF("/var/lib/seedrng"), SEED_OF("/var/lib"),
+				       "/var/lib/misc/random-seed", "/etc/random-seed",
+				       "/boot/loader/random-seed",  "/boot/efi/loader/random-seed",
+				       "/efi/loader/random-seed",   NULL };
 
 const char *identity_key_name(enum identity_key key)
 {

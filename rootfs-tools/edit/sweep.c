@@ -38,8 +38,8 @@ static int skip_symlink(struct sweep *s, const char *path, struct err *e)
 }
 
 /* @name is what comes next; behind it there is @next, or nothing. */
-static int step(struct sweep *s, const struct sweep_rule *rule, struct sweep_place *p, const char *next,
-		struct err *e)
+static int step(struct sweep *s, const struct sweep_rule *rule, struct sweep_place *p,
+		const char *next, struct err *e)
 {
 	_cleanup_free_ char *path = NULL;
 	struct stat st;
@@ -151,33 +151,33 @@ static int expand(struct sweep *s, const struct sweep_rule *rule, const char *pa
 	if (name[strcspn(name, "*?[(")])
 		return match_names(s, rule, dir, path, name, next, e);
 	return step(s, rule,
-		    &(struct sweep_place){ .dir = dirfd(dir), .path = path, .name = name,
-				     .is_literal = true },
+		    &(struct sweep_place){
+			    .dir = dirfd(dir), .path = path, .name = name, .is_literal = true },
 		    next, e);
 }
 
 /* Where people's and root's homes are; behind /root and /home where those are symlinks. */
 static const char *const usual_homes[] = { "root", "home/*", "var/roothome", "var/home/*" };
 
-/* A path that has one spelling. Return: without its '/', or NULL. */
-static const char *plain_path(const char *path)
+bool sweep_is_plain(const char *path)
 {
 	size_t len;
 
-	if (*path++ != '/')
-		return NULL;
-	for (const char *p = path; *p; p += len + (p[len] == '/')) {
-		len = strcspn(p, "/");
-		if (!len || (len == 1 && *p == '.') || (len == 2 && p[0] == '.' && p[1] == '.') ||
-		    (p[len] && !p[len + 1]))
-			return NULL;
+	if (*path++ != '/' || !*path)
+		return false;
+	for (;; path += len + 1) {
+		len = strcspn(path, "/");
+		if (!len || (len == 1 && *path == '.') ||
+		    (len == 2 && path[0] == '.' && path[1] == '.'))
+			return false;
+		if (!path[len])
+			return true;
 	}
-	return path;
 }
 
 static int in_homes(struct sweep *s, const struct sweep_rule *rule, struct err *e)
 {
-	const char *below = rule->pattern + strlen("~/"), *home;
+	const char *below = rule->pattern + strlen("~/");
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(usual_homes); i++) {
@@ -186,8 +186,8 @@ static int in_homes(struct sweep *s, const struct sweep_rule *rule, struct err *
 		r = pattern ? expand(s, rule, "", pattern, e) : err_oom(e);
 	}
 	for (size_t i = 0; r == 0 && i < s->homes.n; i++)
-		if ((home = plain_path(s->homes.v[i])))
-			r = expand(s, rule, home, below, e);
+		if (sweep_is_plain(s->homes.v[i]))
+			r = expand(s, rule, s->homes.v[i] + 1, below, e);
 	return r;
 }
 
@@ -195,6 +195,27 @@ int sweep(struct sweep *s, const struct sweep_rule *rule, struct err *e)
 {
 	return *rule->pattern == '~' ? in_homes(s, rule, e) :
 				       expand(s, rule, "", rule->pattern + 1, e);
+}
+
+int sweep_remove_tree(struct sweep *s, const char *path, struct err *e)
+{
+	static const struct sweep_rule rule = { .action = SWEEP_REMOVE_TREE };
+	const char *name = strrchr(path, '/') + 1;
+	_cleanup_free_ char *parent = strndup(path + 1, (size_t)(name - path - 1));
+	_cleanup_(cleanup_dir) DIR *dir = NULL;
+	int r;
+
+	if (!parent)
+		return err_oom(e);
+	if (*parent)
+		parent[strlen(parent) - 1] = '\0';
+	r = open_place(s, parent, &dir, e);
+	if (r < 0 || !dir)
+		return r;
+	return step(s, &rule,
+		    &(struct sweep_place){
+			    .dir = dirfd(dir), .path = parent, .name = name, .is_literal = true },
+		    NULL, e);
 }
 
 int sweep_end(struct sweep *s, struct err *e)

@@ -15,8 +15,8 @@
  *	**		directories of any depth, none too
  *	~		in front: the homes of users
  *
- * What is emptied or edited is replaced (change.h): it keeps owner and mode, and nothing
- * that has the same inode changes.
+ * What is emptied or edited is replaced (change.h): it keeps owner, mode and attributes,
+ * and no other name of the same file changes.
  *
  * In a dry run each change is told and none is made. For it to tell what the real one
  * would, it has to remember what would be gone: names, and trees by their top.
@@ -44,7 +44,7 @@ enum sweep_action {
 
 struct sweep_rule {
 	enum sweep_action action;
-	const char *pattern;   /* "/etc/*~"; ours, not hostile */
+	const char *pattern;	       /* "/var/log/journal"; ours, not hostile */
 	const char *variables; /* of SWEEP_UNSET: "HWADDR MACADDR" */
 };
 
@@ -53,13 +53,13 @@ enum sweep_change { SWEEP_REMOVED, SWEEP_EMPTIED, SWEEP_WRITTEN, SWEEP_CHANGES }
 struct sweep {
 	int root; /* O_PATH */
 	bool dry_run;
-	struct strvec homes; /* besides the usual ones: as passwd(5) has them, hostile */
+	struct strvec homes;   /* besides the usual ones: as passwd(5) has them, hostile */
 	struct losses *losses; /* NULL: the first one is an error, and ends it */
 	/* May be NULL. @path begins with '/', and of a removed directory ends with one. */
 	void (*tell)(void *arg, enum sweep_change change, const char *path);
 	void *arg;
 	/* its own, zeroed */
-	void *gone;    /* tsearch(3): names, in a dry run */
+	void *gone; /* tsearch(3): names, in a dry run */
 	size_t n_gone;
 	struct inode_map visited; /* directories that patterns came through */
 	struct strvec symlinks;	  /* that were in the place of one */
@@ -82,10 +82,22 @@ int sweep_write(struct sweep *s, const char *path, const struct change_attrs *at
 /** sweep_link() - the same with a symlink to @target. */
 int sweep_link(struct sweep *s, const char *path, const char *target, struct err *e);
 
+/**
+ * sweep_remove_tree() - what is at @path, and all that is in it. No part of it is a
+ * pattern, and none is followed: it may be hostile.
+ */
+int sweep_remove_tree(struct sweep *s, const char *path, struct err *e);
+
+/** sweep_told() - tell of a change that was made to @path, or would be in a dry run. */
+int sweep_told(struct sweep *s, enum sweep_change change, const char *path, struct err *e);
+
 /** sweep_end() - after all rules: what was not come to is a loss. */
 int sweep_end(struct sweep *s, struct err *e);
 
 void sweep_free(struct sweep *s);
+
+/** sweep_is_plain() - whether @path is absolute, is not "/" and has no other spelling. */
+bool sweep_is_plain(const char *path);
 
 /**
  * sweep_unset() - @text without the lines that assign to one of @variables, as a shell

@@ -88,7 +88,7 @@ static void tell(struct sweep *s, enum sweep_change change, const char *path, bo
 		s->tell(s->arg, change, text);
 }
 
-/* Of a name that @path is remembered by: only a removed one is as if it had never been. */
+/* In a dry run once for all times: a file that was emptied would be empty the next time. */
 static int told(struct sweep *s, enum sweep_change change, const char *path, bool is_dir,
 		struct err *e)
 {
@@ -96,7 +96,7 @@ static int told(struct sweep *s, enum sweep_change change, const char *path, boo
 	int r = 0;
 
 	if (s->dry_run) {
-		/* "//" is in no path. */
+		/* Only what is removed is as if it had never been. "//" is in no path. */
 		if (asprintf(&key, "%s%s", change == SWEEP_REMOVED ? "" : "//", path) < 0)
 			return err_oom(e);
 		if (knows(s, key))
@@ -106,6 +106,11 @@ static int told(struct sweep *s, enum sweep_change change, const char *path, boo
 	if (r == 0)
 		tell(s, change, path, is_dir);
 	return r;
+}
+
+int sweep_told(struct sweep *s, enum sweep_change change, const char *path, struct err *e)
+{
+	return told(s, change, path + 1, false, e);
 }
 
 static int remove_tree(const struct sweep_place *p, const char *path, struct err *e)
@@ -145,12 +150,12 @@ static int act_remove(struct sweep *s, const struct sweep_place *p, const char *
 static int replace(struct sweep *s, const struct sweep_place *p, const char *path,
 		   enum sweep_change change, const char *data, size_t len, struct err *e)
 {
-	const struct change_attrs attrs = { p->st->st_mode & 07777, p->st->st_uid, p->st->st_gid };
+	const struct change_attrs attrs = { .mode = 0600 };
 	char where[304];
 	struct err why;
 
-	snprintf(where, sizeof(where), "/%s", p->path);
-	if (!s->dry_run && change_replace(p->dir, where, p->name, &attrs, data, len, &why) < 0)
+	snprintf(where, sizeof(where), "/%.300s", p->path);
+	if (!s->dry_run && change_rewrite(p->dir, where, p->name, &attrs, data, len, &why) < 0)
 		return sweep_failed(s, &why, e);
 	return told(s, change, path, false, e);
 }
@@ -175,17 +180,17 @@ static int act_unset(struct sweep *s, const struct sweep_place *p, const char *p
 	size_t len;
 
 	/* A network's own file of more than that is none. */
-	if (!S_ISREG(p->st->st_mode) ||
-	    fs_read_regular(p->dir, p->name, EDIT_MAX, &text, &len) < 0)
+	if (!S_ISREG(p->st->st_mode) || fs_read_regular(p->dir, p->name, EDIT_MAX, &text, &len) < 0)
 		return 0;
 	sweep_unset(text, len, variables, &out);
 	if (out.failed)
 		return err_oom(e);
-	return out.len == len ? 0 : replace(s, p, path, SWEEP_WRITTEN, strbuf_str(&out), out.len, e);
+	return out.len == len ? 0 :
+				replace(s, p, path, SWEEP_WRITTEN, strbuf_str(&out), out.len, e);
 }
 
 int sweep_act(struct sweep *s, const struct sweep_rule *rule, const struct sweep_place *p,
-	       struct err *e)
+	      struct err *e)
 {
 	_cleanup_free_ char *path = sweep_join(p->path, p->name);
 

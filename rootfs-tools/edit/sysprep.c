@@ -83,7 +83,7 @@ static int parse_name(const char *word, size_t len, uint64_t *ret, struct err *e
 
 static int parse_names(const char *list, uint64_t *ret, struct err *e)
 {
-	uint64_t all = 0, one;
+	uint64_t all = 0, one = 0;
 	int r;
 
 	for (;;) {
@@ -226,6 +226,8 @@ int sysprep_run(const char *path, const struct sysprep_options *options, int out
 		.path = path,
 		.idmap = &options->idmap,
 		.writes = !options->dry_run,
+		/* It only looks. */
+		.shared = options->dry_run,
 		.fds = &out,
 		.n_fds = 1,
 		.signal_fd = signal_fd,

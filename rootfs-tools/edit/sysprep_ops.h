@@ -13,8 +13,8 @@ struct sysprep {
 struct sysprep_op {
 	const char *name; /* shorter than 32 bytes */
 	const char *help;
-	bool on;			/* by default */
-	const struct sweep_rule *rules; /* NULL, or ended by one without a pattern */
+	bool on;				      /* by default */
+	const struct sweep_rule *rules;		      /* NULL, or ended by one without a pattern */
 	int (*run)(struct sysprep *p, struct err *e); /* after the rules; NULL: nothing more */
 };
 
