@@ -143,15 +143,13 @@ bool identity_wants_first_boot(int root)
 	       len >= sizeof(word) - 1 && !memcmp(text, word, sizeof(word) - 1);
 }
 
-/* Whether there is to be one: what systemd has none for, or not yet, is left to it. */
 static bool needs_machine_id(int root, int etc)
 {
 	struct stat st;
 
-	if (identity_has_systemd(root) && identity_wants_first_boot(root))
-		return false;
-	return change_exists(etc, "machine-id", &st) ||
-	       (!identity_has_systemd(root) && identity_has(root, "/usr/bin/dbus-uuidgen"));
+	if (change_exists(etc, "machine-id", &st))
+		return !identity_wants_first_boot(root);
+	return !identity_has_systemd(root) && identity_has(root, "/usr/bin/dbus-uuidgen");
 }
 
 static int renew_machine_id(int root, int etc, struct err *e)

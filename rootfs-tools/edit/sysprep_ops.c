@@ -29,11 +29,10 @@ static int machine_id(struct sysprep *p, struct err *e)
 				       removed = { SWEEP_REMOVE, IDENTITY_ID, NULL },
 				       dbus = { SWEEP_REMOVE, IDENTITY_DBUS_DIR "/machine-id",
 						NULL };
-	bool systemd = identity_has_systemd(p->sweep.root);
 	int r = 0;
 
-	if (!systemd || !identity_wants_first_boot(p->sweep.root))
-		r = sweep(&p->sweep, systemd ? &empty : &removed, e);
+	if (!identity_wants_first_boot(p->sweep.root))
+		r = sweep(&p->sweep, identity_has_systemd(p->sweep.root) ? &empty : &removed, e);
 	/* Made anew by tmpfiles.d, or by the init script of D-Bus. */
 	return r == 0 ? sweep(&p->sweep, &dbus, e) : r;
 }
