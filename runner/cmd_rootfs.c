@@ -18,6 +18,7 @@ static const struct rootfs_command *const commands[] = {
 	&cmd_rootfs_clone,
 	&cmd_rootfs_export,
 	&cmd_rootfs_customize,
+	&cmd_rootfs_sysprep,
 	NULL,
 };
 

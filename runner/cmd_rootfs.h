@@ -21,5 +21,6 @@ extern const struct rootfs_command cmd_rootfs_export;
 extern const struct rootfs_command cmd_rootfs_import;
 extern const struct rootfs_command cmd_rootfs_customize;
 extern const struct rootfs_command cmd_rootfs_info;
+extern const struct rootfs_command cmd_rootfs_sysprep;
 
 #endif
