@@ -16,6 +16,7 @@ int cmd_rootfs_tell_losses(const struct losses *losses);
 
 /* One a file, runner/cmd_rootfs_NAME.c. */
 extern const struct rootfs_command cmd_rootfs_clone;
+extern const struct rootfs_command cmd_rootfs_idshift;
 extern const struct rootfs_command cmd_rootfs_info;
 
 #endif
