@@ -15,6 +15,7 @@
 
 #include "rootfs-tools/core/losses.h"
 #include "rootfs-tools/shift/ids.h"
+#include "runner/base/cleanup.h"
 #include "runner/base/strbuf.h"
 
 #define PLAN_MAX STRBUF_MAX   /* bytes: twenty million files */
