@@ -90,12 +90,13 @@ static int parse_one(const struct rootfs_command *command, void *values, int arg
 	return apply(o, values, value, e);
 }
 
-static int check_operands(const struct rootfs_command *command, char *const *operands, int n,
-			  struct err *e)
+static int check_operands(const struct rootfs_command *command, const void *values,
+			  char *const *operands, int n, struct err *e)
 {
+	bool alone = command->stands_alone && command->stands_alone(values);
 	int wanted = 0;
 
-	for (; command->operands[wanted]; wanted++) {
+	for (; !alone && command->operands[wanted]; wanted++) {
 		if (wanted < n && *operands[wanted])
 			continue;
 		return err_msg(e, EINVAL, "%s %s; usage: %s", command->operands[wanted],
@@ -124,7 +125,7 @@ int options_parse(const struct rootfs_command *command, void *values, int argc, 
 				return r;
 		}
 	}
-	r = check_operands(command, argv, n, e);
+	r = check_operands(command, values, argv, n, e);
 	if (r < 0)
 		return r;
 	*ret_operands = argv;

@@ -44,6 +44,7 @@ struct rootfs_command {
 	const char *help;
 	const struct rootfs_option *options;
 	const char *const *operands; /* their names, NULL-terminated: each must be given */
+	bool (*stands_alone)(const void *values); /* true: none may be given; NULL: never */
 	size_t values_size;	     /* of the structure that the options' fields are in, zeroed */
 	int (*run)(const void *values, char *const *operands);
 };
