@@ -29,7 +29,7 @@ listing() { # DIR: all but when it was read, and the directory of the image's de
 python3 - <<'PYTHON'
 from oci_layout import *
 layout = Layout("first")
-layer = tar((".", None, {"mode": 0o751}), ("etc", None), ("etc/passwd", b"root:x:0:0::/:/bin/sh\n"),
+layer = tar((".", None, {"mode": 0o751}), ("bin", None), ("etc", None), ("etc/passwd", b"root:x:0:0::/:/bin/sh\n"),
             ("file", b"content"), ("link", b"", {"type": b"1", "linkname": "file"}),
             ("setuid", b"s", {"mode": 0o4755, "uid": 5, "gid": 6}),
             ("symlink", b"", {"type": b"2", "linkname": "/nowhere"}))
