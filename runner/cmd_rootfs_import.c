@@ -36,10 +36,10 @@ static int check_sha256(void *field, const char *value, struct err *e)
 static const struct rootfs_option options[] = {
 	{ "format", OPTION_IS_TEXT, offsetof(struct import_options, format), "FORMAT",
 	  "what SRC is, rather than to look: tar or oci", NULL },
-	{ "image", OPTION_IS_TEXT, offsetof(struct import_options, image), "NAME",
-	  "oci: which image, where SRC holds several", NULL },
 	{ "sha256", OPTION_IS_TEXT, offsetof(struct import_options, sha256), "DIGEST",
 	  "what SRC must have, in hexadecimal digits", check_sha256 },
+	{ "image", OPTION_IS_TEXT, offsetof(struct import_options, image), "NAME",
+	  "oci: which image, where SRC holds several", NULL },
 	{ "idmap", OPTION_IS_VALUE, offsetof(struct import_options, idmap), "MAP",
 	  "the guest's ids: auto (your subordinate ones), caller, subid, single or "
 	  "GUEST:HOST:COUNT[,...]",
@@ -249,8 +249,8 @@ static const char *const operands[] = { "SRC", "DIR", NULL };
 
 const struct rootfs_command cmd_rootfs_import = {
 	.name = "import",
-	.usage = "vmrun rootfs import [--format FORMAT] [--image NAME] [--sha256 DIGEST] "
-		 "[--idmap MAP] SRC DIR",
+	.usage = "vmrun rootfs import [--format FORMAT] [--sha256 DIGEST] [--image NAME] [--idmap MAP] "
+		 "SRC DIR",
 	.help = "make a root directory of an archive: SRC, or standard input for \"-\"",
 	.options = options,
 	.operands = operands,

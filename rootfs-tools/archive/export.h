@@ -28,6 +28,7 @@ struct export_options {
 	bool force;	    /* a file that is there is replaced */
 	bool shared;	    /* even while a guest writes to it */
 	const char *image;  /* oci: what the image is called; NULL: "latest" */
+	uint64_t size;	    /* of a disk image, bytes; 0: to fit */
 };
 
 /* Of fixed size: filled inside, read outside. */
