@@ -13,6 +13,7 @@
 #include "rootfs-tools/core/change.h"
 #include "rootfs-tools/edit/hostname.h"
 #include "runner/base/cleanup.h"
+#include "runner/base/fs.h"
 
 #define LABEL_MAX 63
 #define MACHINE_ID_DIGITS 32

@@ -16,6 +16,7 @@
 #include "initramfs/decompress.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
+#include "runner/host/base_dir.h"
 #include "runner/vm/channel.h"
 #include "runner/vm/disk_lock.h"
 #include "runner/vm/prepare.h"
@@ -60,7 +61,8 @@ static int lock_base(const struct jail_main *m, int *ret_fd, struct err *e)
 			       lock == LOCK_WRITER ? "in use by" : "being written by");
 	}
 	*ret_fd = steal_fd(&fd);
-	return 0;
+	/* What was looked at before the lock was there may be old. */
+	return base_dir_check_whole(*ret_fd, m->in->spec->root, e);
 }
 
 /* What is opened by its path in the jail is what QEMU will open, on the same rights. */

@@ -210,6 +210,8 @@ static int set_scene(const struct vm_spec *spec, bool dry_run, struct scene *s, 
 					.owners = &s->base.owners };
 	int r = base_dir_open(spec->root, &s->base, e);
 
+	if (r == 0)
+		r = base_dir_check_whole(s->base.fd, spec->root, e);
 	if (r < 0)
 		return r;
 	s->in.spec = spec;
