@@ -49,12 +49,13 @@ PRELOAD_C := runner/preload/ram_readonly.c
 FILTER_C := runner/jail/filter_compile.c
 LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C) $(FILTER_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c rootfs-tools/*/*.c))
 GUEST_C := $(wildcard initramfs/guest/*.c)
+READER_C := $(wildcard rootfs-tools/disk/guest/*.c)
 ESCAPE_C := $(wildcard tests/escape/*.c)
 UNIT_C := $(wildcard tests/unit/test_*.c)
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
 HEADERS := $(wildcard runner/*.h runner/*/*.h initramfs/*.h initramfs/guest/*.h \
-	rootfs-tools/*/*.h tests/escape/*.h)
-ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
+	rootfs-tools/*/*.h rootfs-tools/disk/guest/*.h tests/escape/*.h)
+ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(READER_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
 SCRIPTS := $(shell grep -lE '^\#!/bin/(ba)?sh' contrib/* tests/run tests/*/* .ci/run 2>/dev/null) \
 	$(wildcard tests/lib/*.sh)
 
@@ -75,7 +76,7 @@ $(BUILD)/vmrun: $(call objects,$(COMMAND_C)) $(BUILD)/libvmrun.a
 
 $(BUILD)/libvmrun.a: $(call objects,$(LIBRARY_C)) $(BUILD)/initramfs/guest_blob.o \
 		$(BUILD)/runner/preload/blob.o $(BUILD)/runner/vm/escape_blob.o \
-		$(BUILD)/runner/jail/filter_programs.o
+		$(BUILD)/runner/jail/filter_programs.o $(BUILD)/rootfs-tools/disk/guest_blob.o
 	@echo "  AR    $@"
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -90,6 +91,16 @@ $(BUILD)/initramfs/guest_blob.o: initramfs/guest_blob.S $(BUILD)/vmrun-init
 	$(Q)$(CC) -DVMRUN_INIT_PATH='"$(BUILD)/vmrun-init"' -fPIE -c -o $@ $<
 
 $(BUILD)/vmrun-init: $(GUEST_C) runner/proto/proto.c $(HEADERS)
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	$(Q)$(GUEST_CC) -I. -D_GNU_SOURCE $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(BUILD)/rootfs-tools/disk/guest_blob.o: rootfs-tools/disk/guest_blob.S $(BUILD)/vmrun-disk-reader
+	@mkdir -p $(@D)
+	@echo "  AS    $@"
+	$(Q)$(CC) -DDISK_READER_PATH='"$(BUILD)/vmrun-disk-reader"' -fPIE -c -o $@ $<
+
+$(BUILD)/vmrun-disk-reader: $(READER_C) $(HEADERS)
 	@mkdir -p $(@D)
 	@echo "  GUEST $@"
 	$(Q)$(GUEST_CC) -I. -D_GNU_SOURCE $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)
