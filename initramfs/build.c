@@ -123,7 +123,8 @@ static int identify(int modules_fd, const char *path, struct strbuf *ids, uint64
 	return 0;
 }
 
-int initramfs_identify(int modules_fd, struct strbuf *ids, uint64_t *newest_ns, struct err *e)
+int initramfs_identify(int modules_fd, const struct module_want *want, struct strbuf *ids,
+		       uint64_t *newest_ns, struct err *e)
 {
 	_cleanup_strvec_ struct strvec paths = { 0 };
 	int r;
@@ -131,7 +132,7 @@ int initramfs_identify(int modules_fd, struct strbuf *ids, uint64_t *newest_ns, 
 	if (modules_fd < 0)
 		return 0;
 	/* modules.dep and modules.builtin tell no more than this list. */
-	r = find_modules(modules_fd, modules_wanted, &paths, e);
+	r = find_modules(modules_fd, want, &paths, e);
 	for (size_t i = 0; r == 0 && i < paths.n; i++) {
 		r = identify(modules_fd, paths.v[i], ids, newest_ns);
 		if (r < 0)

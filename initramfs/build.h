@@ -15,7 +15,7 @@ extern const unsigned char vmrun_disk_init_start[], vmrun_disk_init_end[];
  * initramfs_build() - the whole initramfs in memory.
  * @modules_fd: O_PATH directory with modules.dep, or -1: every module is built
  *	into the kernel (--modules=none).
- * @want: which modules it is to hold, with all that they need.
+ * @want: of modules.h.
  * @init, @init_len: the program that becomes /init.
  * @ret: the archive; strbuf_free() it.
  *
@@ -27,8 +27,7 @@ int initramfs_build(int modules_fd, const struct module_want *want, const void *
 		    size_t init_len, struct strbuf *ret, struct err *e);
 
 /**
- * initramfs_identify() - what initramfs_build() would read for modules_wanted, without
- * reading it.
+ * initramfs_identify() - what initramfs_build() would read, without reading it.
  * @ids: gets, for each file, its name and its struct file_id.
  * @newest_ns: raised to the latest ctime among them.
  *
@@ -36,6 +35,7 @@ int initramfs_build(int modules_fd, const struct module_want *want, const void *
  * unless a file was changed less than a tick of the file system's clock before the
  * first of them: see @newest_ns. Return: 0 or -errno.
  */
-int initramfs_identify(int modules_fd, struct strbuf *ids, uint64_t *newest_ns, struct err *e);
+int initramfs_identify(int modules_fd, const struct module_want *want, struct strbuf *ids,
+		       uint64_t *newest_ns, struct err *e);
 
 #endif

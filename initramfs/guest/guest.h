@@ -118,6 +118,17 @@ void etc_mount(const struct conf *c);
 /* volumes.c */
 int volumes_mount(const struct conf *c, int initramfs, struct fail *f);
 
+/* disks.c */
+
+/** disks_prepare() - take hold of all disks: what the command does to /dev is its own. */
+void disks_prepare(void);
+/**
+ * disks_sync() - have all that was written in the host's files. sync(2) alone leaves
+ * what was written past a file system in QEMU, which is killed.
+ * Return: false if there are no disks: then nothing was done.
+ */
+bool disks_sync(void);
+
 /* net.c */
 
 /** net_prepare() - bring up lo and, if it is there, eth0 with its address and route. */

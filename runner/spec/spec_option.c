@@ -98,6 +98,15 @@ const struct spec_option spec_options[] = {
 	},
 	{
 		.section = SECTION_ROOT,
+		.name = "disk",
+		.type = OPTION_PARSE,
+		.parse = spec_value_disk,
+		.metavar = "FILE[:OPTION,...]",
+		.help = "give the guest this disk image as /dev/vda, vdb, ...: ro or rw (the "
+			"default), raw or qcow2 (else as its header says); repeatable",
+	},
+	{
+		.section = SECTION_ROOT,
 		.name = "allow-setuid",
 		.type = OPTION_FLAG,
 		FIELD(allow_setuid),

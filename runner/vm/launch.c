@@ -49,6 +49,16 @@ static int open_volume(const struct volume *v, unsigned int index, struct jail *
 	return jail_add_bind(jail, fd, target, v->read_only, e);
 }
 
+static int bind_disk(const struct launch_input *in, unsigned int index, struct jail *jail,
+		     struct err *e)
+{
+	char target[64];
+
+	snprintf(target, sizeof(target), JAIL_DISKS_DIR "/%u", index);
+	return jail_add_bind(jail, in->disks[index].fd, target, in->spec->disks[index].read_only,
+			     e);
+}
+
 static int bind_caches(struct jail_main *m, struct err *e)
 {
 	int r = 0;
@@ -96,6 +106,8 @@ static int open_inputs(struct jail_main *m, struct err *e)
 	r = jail_add_bind(&m->jail, m->in->base->fd, JAIL_ROOT_DIR, spec->root_mode != ROOT_RW, e);
 	for (unsigned int i = 0; r == 0 && i < spec->n_volumes; i++)
 		r = open_volume(&spec->volumes[i], i, &m->jail, e);
+	for (unsigned int i = 0; r == 0 && i < spec->n_disks; i++)
+		r = bind_disk(m->in, i, &m->jail, e);
 	if (r == 0)
 		r = bind_caches(m, e);
 	if (r == 0 && spec->kernel) {
@@ -316,6 +328,7 @@ int launch_plan(const struct launch_input *in, const struct base_report *report,
 		.base_path = in->base->path,
 		.idmap = in->idmap,
 		.report = report,
+		.disks = in->disks,
 		.accel = in->accel,
 		.start = start,
 		.ram_readonly = ram_readonly,

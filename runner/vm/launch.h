@@ -21,6 +21,7 @@ struct launch_input {
 	const struct host_facts *facts;
 	const struct base_dir *base;
 	const struct idmap_choice *idmap;
+	const struct disk_image *disks; /* of spec->disks, in their order */
 	enum accel accel;
 	int signal_fd; /* a signal here ends the start */
 	bool dry_run;  /* nothing is run or changed: the base is not locked */

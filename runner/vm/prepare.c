@@ -12,6 +12,7 @@
 
 #include "initramfs/build.h"
 #include "initramfs/kernel.h"
+#include "initramfs/modules.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 #include "runner/host/base_dir.h"
@@ -223,11 +224,16 @@ static size_t init_size(void)
 	return (size_t)(vmrun_init_end - vmrun_init_start);
 }
 
-static int build_initramfs(int modules_fd, struct base_report *report, int *ret_fd, struct err *e)
+static const struct module_want *wanted(const struct prepare_input *in)
+{
+	return in->disks ? modules_wanted_with_disks : modules_wanted;
+}
+
+static int build_initramfs(const struct prepare_input *in, int modules_fd,
+			   struct base_report *report, int *ret_fd, struct err *e)
 {
 	_cleanup_strbuf_ struct strbuf image = { 0 };
-	int r = initramfs_build(modules_fd, modules_wanted, vmrun_init_start, init_size(), &image,
-				e);
+	int r = initramfs_build(modules_fd, wanted(in), vmrun_init_start, init_size(), &image, e);
 
 	if (r < 0)
 		return err_prefix(e, "kernel %s", report->kernel_path);
@@ -236,7 +242,8 @@ static int build_initramfs(int modules_fd, struct base_report *report, int *ret_
 }
 
 /* What would be booted, by the identities of all files that decide it. */
-static int make_stamp(const struct base_report *report, struct boot_source *source, struct err *e)
+static int make_stamp(const struct prepare_input *in, const struct base_report *report,
+		      struct boot_source *source, struct err *e)
 {
 	_cleanup_strbuf_ struct strbuf ids = { 0 };
 	struct sha256_ctx sha;
@@ -249,7 +256,7 @@ static int make_stamp(const struct base_report *report, struct boot_source *sour
 	fs_file_id(&st, &kernel);
 	source->newest_ns = kernel.ctime_ns;
 	strbuf_add(&ids, &kernel, sizeof(kernel));
-	r = initramfs_identify(source->modules_fd, &ids, &source->newest_ns, e);
+	r = initramfs_identify(source->modules_fd, wanted(in), &ids, &source->newest_ns, e);
 	if (r < 0)
 		return err_prefix(e, "kernel %s", report->kernel_path);
 	sha256_init(&sha);
@@ -269,7 +276,7 @@ static int find_all(const struct prepare_input *in, struct base_report *report,
 					 find_base_kernel(in, report, source, e);
 	if (r == 0 && !in->no_modules)
 		r = open_modules(in, report->kernel_version, &source->modules_fd, e);
-	return r < 0 ? r : make_stamp(report, source, e);
+	return r < 0 ? r : make_stamp(in, report, source, e);
 }
 
 int prepare_find(const struct prepare_input *in, struct base_report *ret_report,
@@ -304,7 +311,7 @@ int prepare_boot(const struct prepare_input *in, const struct boot_source *sourc
 	if (r == 0)
 		r = bootable_kernel(in, &image, report, &kernel_fd, e);
 	if (r == 0)
-		r = build_initramfs(source->modules_fd, report, ret_initrd_fd, e);
+		r = build_initramfs(in, source->modules_fd, report, ret_initrd_fd, e);
 	if (r < 0)
 		return r;
 	*ret_kernel_fd = steal_fd(&kernel_fd);

@@ -15,6 +15,7 @@ struct prepare_input {
 	const char *kernel; /* its name */
 	int modules_fd;	    /* --modules, O_PATH; or -1 */
 	bool no_modules;    /* --modules=none */
+	bool disks;	    /* --disk: their driver is needed, too */
 };
 
 /* What will be booted, found and opened, nothing read or unpacked yet. */
