@@ -50,12 +50,13 @@ FILTER_C := runner/jail/filter_compile.c
 LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C) $(FILTER_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c rootfs-tools/*/*.c))
 GUEST_C := $(wildcard initramfs/guest/*.c)
 READER_C := $(wildcard rootfs-tools/disk/guest/*.c)
+DISK_INIT_C := $(wildcard initramfs/disk/*.c)
 ESCAPE_C := $(wildcard tests/escape/*.c)
 UNIT_C := $(wildcard tests/unit/test_*.c)
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
 HEADERS := $(wildcard runner/*.h runner/*/*.h initramfs/*.h initramfs/guest/*.h \
 	rootfs-tools/*/*.h rootfs-tools/disk/guest/*.h tests/escape/*.h)
-ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(READER_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
+ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(READER_C) $(DISK_INIT_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
 SCRIPTS := $(shell grep -lE '^\#!/bin/(ba)?sh' contrib/* tests/run tests/*/* .ci/run 2>/dev/null) \
 	$(wildcard tests/lib/*.sh)
 
@@ -75,6 +76,7 @@ $(BUILD)/vmrun: $(call objects,$(COMMAND_C)) $(BUILD)/libvmrun.a
 	$(Q)$(CC) $(CFLAGS) $(VMRUN_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libvmrun.a: $(call objects,$(LIBRARY_C)) $(BUILD)/initramfs/guest_blob.o \
+		$(BUILD)/initramfs/disk_blob.o \
 		$(BUILD)/runner/preload/blob.o $(BUILD)/runner/vm/escape_blob.o \
 		$(BUILD)/runner/jail/filter_programs.o $(BUILD)/rootfs-tools/disk/guest_blob.o
 	@echo "  AR    $@"

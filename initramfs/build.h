@@ -8,12 +8,14 @@
 
 /* The static vmrun-init, embedded at link time (guest_blob.S). */
 extern const unsigned char vmrun_init_start[], vmrun_init_end[];
+/* And vmrun-disk-init (disk_blob.S). */
+extern const unsigned char vmrun_disk_init_start[], vmrun_disk_init_end[];
 
 /**
  * initramfs_build() - the whole initramfs in memory.
  * @modules_fd: O_PATH directory with modules.dep, or -1: every module is built
  *	into the kernel (--modules=none).
- * @want: of modules.h.
+ * @want: which modules it is to hold, with all that they need.
  * @init, @init_len: the program that becomes /init.
  * @ret: the archive; strbuf_free() it.
  *
@@ -21,11 +23,12 @@ extern const unsigned char vmrun_init_start[], vmrun_init_end[];
  * the unpacked modules under /lib/. Modules are decompressed here, so the guest
  * need not. Return: 0 or -errno.
  */
-int initramfs_build(int modules_fd, const struct module_want *want, const void *init, 
+int initramfs_build(int modules_fd, const struct module_want *want, const void *init,
 		    size_t init_len, struct strbuf *ret, struct err *e);
 
 /**
- * initramfs_identify() - what initramfs_build() would read, without reading it.
+ * initramfs_identify() - what initramfs_build() would read for modules_wanted, without
+ * reading it.
  * @ids: gets, for each file, its name and its struct file_id.
  * @newest_ns: raised to the latest ctime among them.
  *

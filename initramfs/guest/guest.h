@@ -17,11 +17,12 @@
 
 /**
  * modules_load() - load the modules that /modules lists, then free their memory.
+ * @enough: asked before each one whether the rest is still needed. May be NULL.
  *
  * One that does not load is reported on the console: whether the guest can do
  * without it shows later.
  */
-void modules_load(void);
+void modules_load(bool (*enough)(void *arg), void *arg);
 
 /* port.c */
 

@@ -131,7 +131,7 @@ static int boot(struct link *l)
 	vmgenid_prepare();
 	exec_prepare(&pipes);
 	uevents = port_listen();
-	modules_load();
+	modules_load(NULL, NULL);
 	disks_prepare();
 	net_prepare();
 	r = port_open(uevents, &fd);

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,24 @@ static inline void fixture_sparse(const struct fixture *fx, const char *name, of
 {
 	fixture_puts(fx, name, "");
 	assert_int_equal(truncate(fixture_path(fx, name), size), 0);
+}
+
+/*
+ * As tools have it inside: root of a user namespace, here one with the caller's own id
+ * only. For the whole program, as a group's set-up.
+ */
+static inline int fixture_become_root(void **state)
+{
+	char uids[32], gids[32];
+
+	(void)state;
+	snprintf(uids, sizeof(uids), "0 %u 1", geteuid());
+	snprintf(gids, sizeof(gids), "0 %u 1", getegid());
+	assert_int_equal(unshare(CLONE_NEWUSER), 0);
+	assert_int_equal(fs_write_host("/proc/self/setgroups", "deny", 4), 0);
+	assert_int_equal(fs_write_host("/proc/self/uid_map", uids, strlen(uids)), 0);
+	assert_int_equal(fs_write_host("/proc/self/gid_map", gids, strlen(gids)), 0);
+	return 0;
 }
 
 static inline int fixture_memfd(const void *data, size_t len)
