@@ -206,7 +206,7 @@ for tool in export import; do
 		# shellcheck disable=SC2086
 		expect_gone $below
 		[[ ! -e $to ]] || fail "$tool has made something, with $signal"
-		[[ $signal == KILL ]] || nothing_left
+		[[ $signal == KILL || ! -e $temp ]] || fail "$tool leaves something behind, with $signal"
 	done
 	[[ -e $temp ]] || fail "what does a kill -9 leave?"
 done
