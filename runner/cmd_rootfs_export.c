@@ -8,21 +8,45 @@
 #include "rootfs-tools/archive/export.h"
 #include "rootfs-tools/core/enter.h"
 #include "rootfs-tools/core/partial_file.h"
+#include "rootfs-tools/disk/export_disk.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/parse.h"
 #include "runner/cmd_print.h"
 #include "runner/cmd_rootfs.h"
 
 static const struct export_format formats[] = {
+	{ "oci", { ".oci" }, EXPORT_DIRECTORY, export_oci },
+	{ "oci-archive", { ".oci.tar" }, EXPORT_FILE, export_oci_archive },
 	{ "tar", { ".tar" }, EXPORT_STREAM, export_tar },
 	{ "tar.gz", { ".tar.gz", ".tgz" }, EXPORT_STREAM, export_tar },
 	{ "tar.xz", { ".tar.xz", ".txz" }, EXPORT_STREAM, export_tar },
 	{ "tar.zst", { ".tar.zst", ".tzst" }, EXPORT_STREAM, export_tar },
+	{ "squashfs", { ".squashfs", ".sqfs" }, EXPORT_FILE, export_squashfs },
+	{ "erofs", { ".erofs" }, EXPORT_FILE, export_erofs },
+	{ "raw", { ".raw", ".img" }, EXPORT_FILE, export_raw },
+	{ "qcow2", { ".qcow2" }, EXPORT_FILE, export_qcow2 },
 };
+
+static int parse_disk_size(void *field, const char *value, struct err *e)
+{
+	uint64_t size = 0;
+
+	if (parse_size(value, &size) < 0 || !size)
+		return err_msg(e, EINVAL, "'%s' is no size; write 10g or 4096m", value);
+	*(uint64_t *)field = size;
+	return 0;
+}
 
 static const struct rootfs_option options[] = {
 	{ "format", OPTION_IS_TEXT, offsetof(struct export_options, format), "FORMAT",
-	  "tar, tar.gz, tar.xz, tar.zst (default: what DST ends in)", NULL },
+	  "oci, oci-archive, tar, tar.gz, tar.xz, tar.zst, squashfs, erofs, raw, qcow2 (default: "
+	  "what DST ends in)",
+	  NULL },
+	{ "image", OPTION_IS_TEXT, offsetof(struct export_options, image), "NAME",
+	  "oci, oci-archive: what the image is called (default: latest)", NULL },
+	{ "size", OPTION_IS_VALUE, offsetof(struct export_options, size), "SIZE",
+	  "of a disk image (raw, qcow2), with a unit: 10g (default: what DIR needs, and some)",
+	  parse_disk_size },
 	{ "force", OPTION_IS_FLAG, offsetof(struct export_options, force), NULL,
 	  "replace DST if it is there", NULL },
 	{ "shared", OPTION_IS_FLAG, offsetof(struct export_options, shared), NULL,
@@ -143,6 +167,8 @@ static int export(struct command *c, int *ret_signal, struct err *e)
 	const struct export_format *f = NULL;
 	int r = find_format(c->options->format, c->x.dst_path, &f, e);
 
+	if (r == 0 && c->options->size && f->run != export_raw && f->run != export_qcow2)
+		r = err_msg(e, EINVAL, "--size is for disk images, and %s is none", f->name);
 	if (r == 0)
 		r = read_epoch(&c->x.epoch, e);
 	if (r == 0)
@@ -205,8 +231,10 @@ static const char *const operands[] = { "DIR", "DST", NULL };
 
 const struct rootfs_command cmd_rootfs_export = {
 	.name = "export",
-	.usage = "vmrun rootfs export [--format FORMAT] [--force] [--shared] [--idmap MAP] DIR DST",
-	.help = "make an archive of a root directory: DST, or standard output for \"-\"; the same "
+	.usage = "vmrun rootfs export [--format FORMAT] [--image NAME] [--size SIZE] [--force] "
+		 "[--shared] [--idmap MAP] DIR DST",
+	.help = "make an archive, a file system or a disk image of a root directory: DST, or "
+		"standard output for \"-\"; the same "
 		"one for the same directory",
 	.options = options,
 	.operands = operands,

@@ -73,6 +73,15 @@ int import_verify(int src, const char *path, const char *want, int signal_fd, in
 int import_check(const struct import *import, struct err *e);
 
 /**
+ * import_by_pipe() - let @run work on a SRC that it only has by a pipe (feed.h), and verify
+ * the checksum that was asked for.
+ * @run: gets @import with that pipe as .src.
+ */
+int import_by_pipe(const struct import *import,
+		   int (*run)(const struct import *in, int *ret_signal, struct err *e),
+		   int *ret_signal, struct err *e);
+
+/**
  * import_tar() - any archive that unpack.h reads.
  *
  * Each of these: -EINTR with @ret_signal, or another -errno; the command removes what
@@ -80,5 +89,11 @@ int import_check(const struct import *import, struct err *e);
  * no longer be the caller's.
  */
 int import_tar(const struct import *import, int *ret_signal, struct err *e);
+
+/** import_oci() - an OCI image layout, or an archive of one: oci_import.c. */
+int import_oci(const struct import *import, int *ret_signal, struct err *e);
+
+/** import_is_oci() - a directory, or a tar that begins with what a layout has. */
+bool import_is_oci(const struct import_source *src);
 
 #endif
