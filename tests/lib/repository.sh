@@ -12,7 +12,7 @@ tiny_system() {
 	for lib in bin lib lib64 sbin; do
 		ln -s "usr/$lib" "$1/$lib"
 	done
-	for program in dash cat id ls stat uname; do
+	for program in dash cat chown id ls stat uname; do
 		cp -L "$BASE/usr/bin/$program" "$1/usr/bin/"
 		chmod u+w "$1/usr/bin/$program"
 	done
@@ -25,13 +25,26 @@ tiny_system() {
 	printf '%s\n' root:x:0: tiny:x:8: >"$1/etc/group"
 }
 
+# tiny_modules DIR: of $BASE's, what a guest needs.
+tiny_modules() {
+	local version modules module
+	version=$(ls "$BASE/lib/modules")
+	modules=$BASE/lib/modules/$version
+	mkdir -p "$1"
+	cp "$modules"/modules.{builtin,builtin.modinfo,order} "$1/"
+	for module in $(grep -E '/(virtio_pci|virtio_console|9p|9pnet_virtio|overlay|virtio_net|virtio-rng|vmgenid)\.ko' \
+		"$modules/modules.dep" | tr -d :); do
+		install -D -m 644 "$modules/$module" "$1/$module"
+	done
+}
+
 # tiny_kernel DIR VMLINUZ: that of $BASE, as VMLINUZ (VERSION is replaced), and its modules.
 tiny_kernel() {
 	local version
 	version=$(ls "$BASE/lib/modules")
 	mkdir -p "$1/usr/lib/modules"
 	[[ -z $2 ]] || install -D -m 644 "$BASE/boot/vmlinuz-$version" "$1/${2//VERSION/$version}"
-	[[ -n $2 && $2 != usr/* ]] || cp -r "$BASE/lib/modules/$version" "$1/usr/lib/modules/"
+	[[ -n $2 && $2 != usr/* ]] || tiny_modules "$1/usr/lib/modules/$version"
 }
 
 # make_key NAME: $GNUPGHOME has it; the public one is NAME.gpg and NAME.asc.
