@@ -108,7 +108,7 @@ rpm_package fedora-release "$WORK/tiny" \
 	"bash coreutils util-linux iproute dnf systemd glibc-minimal-langpack rootfiles /bin/sh" \
 	'id -u >/by-a-script; cat /etc/kernel/install.conf >>/by-a-script; chown 7:8 /by-a-script'
 rpm_package kernel-core "$WORK/kernel" "kernel-modules"
-rpmsign -D "_gpg_name right@example.org" -D "_gpg_digest_algo sha256" --addsign "$WORK"/rpm/out/*/*.rpm >/dev/null 2>&1 ||
+rpmsign -D '__gpg /usr/bin/gpg' -D "_gpg_name right@example.org" -D "_gpg_digest_algo sha256" --addsign "$WORK"/rpm/out/*/*.rpm >/dev/null 2>&1 ||
 	fail "rpmsign does not work"
 mkdir -p "$WORK/www/fedora/42"
 cp "$WORK"/rpm/out/*/*.rpm "$WORK/www/fedora/42/"
