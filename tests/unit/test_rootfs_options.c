@@ -112,6 +112,32 @@ static void refused(void **state)
 	assert_null(found);
 }
 
+static bool has_flag(const void *values)
+{
+	return ((const struct values *)values)->flag;
+}
+
+/* An option that says all there is to say. */
+static void no_operands(void **state)
+{
+	struct rootfs_command alone = command;
+	char *none[] = { (char *)"clone", (char *)"--flag" };
+	char *one[] = { (char *)"clone", (char *)"x", (char *)"--flag" };
+	char *both[] = { (char *)"clone", (char *)"x", (char *)"y" };
+	char *const *found;
+	struct values v = { 0 };
+	struct err e;
+
+	(void)state;
+	alone.stands_alone = has_flag;
+	assert_int_equal(options_parse(&alone, &v, 2, none, &found, &e), 0);
+	assert_int_equal(options_parse(&alone, &v, 3, one, &found, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "'x' is too much"));
+	v = (struct values){ 0 };
+	assert_int_equal(options_parse(&alone, &v, 3, both, &found, &e), 0);
+	assert_int_equal(options_parse(&alone, &v, 1, none, &found, &e), -EINVAL);
+}
+
 static void help_is_found(void **state)
 {
 	char *yes[] = { (char *)"clone", (char *)"x", (char *)"--help" };
@@ -141,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_anywhere),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(no_operands),
 		cmocka_unit_test(help_is_found),
 		cmocka_unit_test(commands_by_name),
 	};
