@@ -15,6 +15,7 @@ static const struct rootfs_command *const commands[] = {
 	&cmd_rootfs_info,
 	&cmd_rootfs_clone,
 	&cmd_rootfs_idshift,
+	&cmd_rootfs_shrink,
 	&cmd_rootfs_sysprep,
 	NULL,
 };

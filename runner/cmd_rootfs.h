@@ -18,6 +18,7 @@ int cmd_rootfs_tell_losses(const struct losses *losses);
 extern const struct rootfs_command cmd_rootfs_clone;
 extern const struct rootfs_command cmd_rootfs_idshift;
 extern const struct rootfs_command cmd_rootfs_info;
+extern const struct rootfs_command cmd_rootfs_shrink;
 extern const struct rootfs_command cmd_rootfs_sysprep;
 
 #endif
