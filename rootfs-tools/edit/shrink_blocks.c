@@ -210,74 +210,83 @@ static void digest_file(struct blocks *b, struct candidate *c)
 	sha256_digest(&sha, sizeof(c->digest), c->digest);
 }
 
-struct extents {
-	struct fiemap map;
-	struct fiemap_extent v[EXTENTS_MAX];
+/* With room for what the kernel's structures only end with. */
+union extents {
+	char bytes[sizeof(struct fiemap) + EXTENTS_MAX * sizeof(struct fiemap_extent)];
+	uint64_t alignment;
 };
 
-static bool get_extents(int fd, struct extents *ret)
+union dedupe {
+	char bytes[sizeof(struct file_dedupe_range) + sizeof(struct file_dedupe_range_info)];
+	uint64_t alignment;
+};
+
+static const struct fiemap *get_extents(int fd, union extents *buffer)
 {
-	*ret = (struct extents){ .map = { .fm_length = FIEMAP_MAX_OFFSET,
-					  .fm_extent_count = EXTENTS_MAX } };
-	return ioctl(fd, FS_IOC_FIEMAP, &ret->map) == 0;
+	struct fiemap *map = (void *)buffer;
+
+	*map = (struct fiemap){ .fm_length = FIEMAP_MAX_OFFSET, .fm_extent_count = EXTENTS_MAX };
+	return ioctl(fd, FS_IOC_FIEMAP, map) == 0 ? map : NULL;
 }
 
 /* Whether they have the same blocks already; as far as the first extents tell. */
 static bool are_shared(int a, int b)
 {
-	struct extents x, y;
+	union extents a_buffer = { 0 }, b_buffer = { 0 };
+	const struct fiemap *x = get_extents(a, &a_buffer), *y = get_extents(b, &b_buffer);
 
-	if (!get_extents(a, &x) || !get_extents(b, &y) ||
-	    x.map.fm_mapped_extents != y.map.fm_mapped_extents)
+	if (!x || !y || x->fm_mapped_extents != y->fm_mapped_extents)
 		return false;
-	for (unsigned int i = 0; i < x.map.fm_mapped_extents; i++)
-		if (x.v[i].fe_physical != y.v[i].fe_physical ||
-		    x.v[i].fe_logical != y.v[i].fe_logical ||
-		    (x.v[i].fe_flags & FIEMAP_EXTENT_UNKNOWN))
+	for (unsigned int i = 0; i < x->fm_mapped_extents; i++)
+		if (x->fm_extents[i].fe_physical != y->fm_extents[i].fe_physical ||
+		    x->fm_extents[i].fe_logical != y->fm_extents[i].fe_logical ||
+		    (x->fm_extents[i].fe_flags & FIEMAP_EXTENT_UNKNOWN))
 			return false;
 	return true;
 }
 
-struct dedupe {
-	struct file_dedupe_range range;
-	struct file_dedupe_range_info to;
-};
+/* Return: bytes of @to that are shared now, fewer than @len if they differ; or -errno. */
+static int64_t share_part(int from, int to, uint64_t at, uint64_t len)
+{
+	union dedupe buffer = { 0 };
+	struct file_dedupe_range *range = (void *)&buffer;
 
-/* Return: bytes that are shared now, or -errno. */
+	range->src_offset = at;
+	range->src_length = len;
+	range->dest_count = 1;
+	range->info[0].dest_fd = to;
+	range->info[0].dest_offset = at;
+	if (ioctl(from, FIDEDUPERANGE, range) < 0)
+		return -errno;
+	if (range->info[0].status)
+		return range->info[0].status < 0 ? range->info[0].status : 0;
+	return (int64_t)range->info[0].bytes_deduped;
+}
+
 static int64_t share(int from, int to, uint64_t size)
 {
 	uint64_t at = 0;
+	int64_t n = 1;
 
-	while (at < size) {
-		struct dedupe d = {
-			.range = { .src_offset = at,
-				   .src_length = size - at < DEDUPE_MAX ? size - at : DEDUPE_MAX,
-				   .dest_count = 1 },
-			.to = { .dest_fd = to, .dest_offset = at },
-		};
-
-		if (ioctl(from, FIDEDUPERANGE, &d) < 0)
-			return -errno;
-		if (d.to.status < 0)
-			return d.to.status;
-		/* They are no longer alike. */
-		if (d.to.status > 0 || !d.to.bytes_deduped)
-			break;
-		at += d.to.bytes_deduped;
+	while (n > 0 && at < size) {
+		n = share_part(from, to, at, size - at < DEDUPE_MAX ? size - at : DEDUPE_MAX);
+		at += n > 0 ? (uint64_t)n : 0;
 	}
-	return (int64_t)at;
+	return n < 0 && !at ? n : (int64_t)at;
 }
 
 /* Whether the file system knows of sharing: asked for no byte of a file of its own. */
 static bool can_share(struct blocks *b, const struct candidate *c)
 {
-	struct dedupe d = { .range = { .dest_count = 1 } };
+	union dedupe buffer = { 0 };
+	struct file_dedupe_range *range = (void *)&buffer;
 	_cleanup_close_ int fd = -1;
 
 	if (open_file(b, c->path, O_RDONLY, &fd) < 0)
 		return true;
-	d.to.dest_fd = fd;
-	return ioctl(fd, FIDEDUPERANGE, &d) == 0;
+	range->dest_count = 1;
+	range->info[0].dest_fd = fd;
+	return ioctl(fd, FIDEDUPERANGE, range) == 0;
 }
 
 static int share_two(struct blocks *b, const struct candidate *first, const struct candidate *next,
