@@ -100,7 +100,7 @@ int oci_blob_open(int layout, const struct oci_descriptor *d, int *ret_fd, struc
 {
 	char path[OCI_PATH_SIZE];
 	_cleanup_close_ int fd = -1;
-	struct stat st;
+	struct stat st = { 0 };
 	int r;
 
 	oci_blob_path(d->digest, path, sizeof(path));

@@ -123,8 +123,8 @@ static int check_config(const struct image *image, struct err *e)
 static int read_image(int layout, const char *ref, struct image *ret, struct err *e)
 {
 	_cleanup_free_ char *manifest = NULL, *config = NULL;
-	struct oci_descriptor d;
-	size_t len;
+	struct oci_descriptor d = { .kind = OCI_OTHER };
+	size_t len = 0;
 	int r = check_layout(layout, e);
 
 	if (r == 0)
