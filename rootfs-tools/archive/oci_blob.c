@@ -72,8 +72,8 @@ static int cannot_open(const char *path, int errnum, struct err *e)
 		return err_msg(e, errnum, "'%s' of the image is no regular file", path);
 	if (errnum == EACCES)
 		return err_msg(e, errnum,
-			       "'%s' of the image may be read by none of the caller's ids; make it "
-			       "readable for all",
+			       "'%s' of the image may be read by none of the ids of the map; make it "
+			       "readable for all, or import a tar of it",
 			       path);
 	return err_errno(e, errnum, "cannot open '%s' of the image", path);
 }
