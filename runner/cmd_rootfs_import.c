@@ -8,6 +8,7 @@
 
 #include "rootfs-tools/archive/import.h"
 #include "rootfs-tools/core/enter.h"
+#include "rootfs-tools/disk/import_disk.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 #include "runner/cmd_print.h"
@@ -20,6 +21,7 @@ static bool is_file(const struct import_source *src)
 
 /* The first one that is it; an archive is found out only by reading it. */
 static const struct import_kind kinds[] = {
+	{ "disk", import_disk_detect, import_disk },
 	{ "oci", import_is_oci, import_oci },
 	{ "tar", is_file, import_tar },
 };
@@ -35,7 +37,7 @@ static int check_sha256(void *field, const char *value, struct err *e)
 
 static const struct rootfs_option options[] = {
 	{ "format", OPTION_IS_TEXT, offsetof(struct import_options, format), "FORMAT",
-	  "what SRC is, rather than to look: tar or oci", NULL },
+	  "what SRC is, rather than to look: tar, oci or disk", NULL },
 	{ "sha256", OPTION_IS_TEXT, offsetof(struct import_options, sha256), "DIGEST",
 	  "what SRC must have, in hexadecimal digits", check_sha256 },
 	{ "image", OPTION_IS_TEXT, offsetof(struct import_options, image), "NAME",
@@ -44,6 +46,12 @@ static const struct rootfs_option options[] = {
 	  "the guest's ids: auto (your subordinate ones), caller, subid, single or "
 	  "GUEST:HOST:COUNT[,...]",
 	  root_idmap_parse },
+	{ "kernel", OPTION_IS_TEXT, offsetof(struct import_options, kernel), "ROOT",
+	  "of a disk: the root directory, or its boot/vmlinuz-VERSION, whose kernel reads it; "
+	  "else the host's",
+	  NULL },
+	{ "partition", OPTION_IS_TEXT, offsetof(struct import_options, partition), "N",
+	  "of a disk: the partition with the root, where there are several", NULL },
 	{ 0 },
 };
 
@@ -249,8 +257,8 @@ static const char *const operands[] = { "SRC", "DIR", NULL };
 
 const struct rootfs_command cmd_rootfs_import = {
 	.name = "import",
-	.usage = "vmrun rootfs import [--format FORMAT] [--sha256 DIGEST] [--image NAME] [--idmap MAP] "
-		 "SRC DIR",
+	.usage = "vmrun rootfs import [--format FORMAT] [--sha256 DIGEST] [--image NAME] "
+		 "[--kernel ROOT] [--partition N] [--idmap MAP] SRC DIR",
 	.help = "make a root directory of an archive: SRC, or standard input for \"-\"",
 	.options = options,
 	.operands = operands,

@@ -170,7 +170,9 @@ int edits_mkdir(struct edits *t, const char *path, struct err *e)
 
 		end = strchrnul(begin, '/');
 		snprintf(part, sizeof(part), "%.*s", (int)(end - path), path);
-		r = fs_open_in_root(t->root, part, O_PATH | O_DIRECTORY, &there);
+		r = is_gone(t, part) ?
+			    -ENOENT :
+			    fs_open_in_root(t->root, part, O_PATH | O_DIRECTORY, &there);
 		if (r == 0)
 			continue;
 		if (r != -ENOENT)

@@ -3,6 +3,7 @@
 # vmrun rootfs customize: what a guest then sees, whose it is on the host, hostile bases,
 # and nothing done where something cannot be.
 . "$(dirname "$0")/../lib/e2e.sh"
+lib=$(dirname "$0")/../lib
 
 customize() {
 	"$VMRUN" rootfs customize "$@"
@@ -150,7 +151,7 @@ diff "$WORK/out" "$WORK/wanted" >"$WORK/diff" || fail "a guest sees otherwise: $
 expect_eq "owner of bob's home" "$(stat -c %u "$root/home/bob")" "$(host_id 1000)"
 expect_eq "owner of a copy" "$(stat -c %u:%g "$root/opt/tree/sub")" "$(host_id 0):$(host_id 0)"
 expect_eq "owner of hosts" "$(stat -c %g "$root/etc/hosts")" "$(host_id 5)"
-expect_eq "attribute" "$(getfattr --only-values -n user.kept "$root/etc/hosts")" yes
+expect_eq "attribute" "$(getfattr --absolute-names --only-values -n user.kept "$root/etc/hosts")" yes
 expect_eq "keys" "$(inside "$root" 'cat home/bob/.ssh/authorized_keys')" "$(<"$WORK/key.pub")"
 expect_eq "hosts" "$(<"$root/etc/hosts")" "$(printf '127.0.0.1 localhost\n127.0.1.1 neo\n192.0.2.7\tdb db.example\nfd00::1\tsix')"
 [[ -z $(inside "$root" 'find . -name ".vmrun*"') ]] || fail "something is left behind"
@@ -173,12 +174,11 @@ refused "give USER:SOURCE" --password hunter2
 refused "--root-password: the password itself is not taken" --root-password hunter2
 ! grep -q hunter2 "$WORK/err" || fail "the password is repeated"
 refused "cannot open password file" --root-password "file:$WORK/none"
-refused "no terminal" --root-password prompt
 refused "has no /usr/share/zoneinfo/Europe/Atlantis" --timezone Europe/Atlantis
-refused "already; --delete it first" --copy-in "$WORK/tree:/opt/tree"
+refused "already; --delete it first" --copy-in "$WORK/tree:/opt"
 refused "cannot open '$WORK/none'" --copy-in "$WORK/none:/opt"
 refused "cannot open directory /none" --write /none/file:x
-refused "is called bob" --user bob
+refused "user 'bob' exists" --user bob
 refused "no ifupdown" --dhcp
 refused "but a private one" --ssh-authorized-key "root:$WORK/key"
 refused "has a '..'" --delete '/etc/../*'
@@ -189,7 +189,30 @@ refused "did you mean --timezone" --timezoen x
 run customize "$root"
 expect_refused "nothing is to be done"
 unchanged
-vmrun "$root" -- sleep 30 2>/dev/null &
+run setsid --wait "$VMRUN" rootfs customize --root-password prompt "$root"
+expect_refused "no terminal"
+unchanged
+
+# Asked for on a terminal, twice, and not shown there.
+ask() { # FIRST [SECOND]
+	local steps="expect New password of bob:"$'\n'"send $1"
+	[[ $# -eq 1 ]] || steps+=$'\n'"expect same again:"$'\n'"send $2"
+	run python3 "$lib/terminal.py" "$steps" "$VMRUN" rootfs customize --password bob:prompt "$root"
+}
+ask 'one\n' 'two\n'
+expect_exit 125
+grep -q "the two passwords of bob differ" "$WORK/out" || fail "two that differ"
+ask 'one\x03'
+expect_exit 130
+unchanged
+ask 'one two\n' 'one two\n'
+expect_exit 0
+! grep -q one "$WORK/out" || fail "the password is shown"
+# shellcheck disable=SC2016 # for perl
+inside "$root" 'perl -e '\''open my $f, "<", "etc/shadow"; my ($h) = map { /^bob:(.*?):/ } <$f>;
+	exit !($h eq crypt "one two", $h)'\' || fail "it is another password"
+before=$(listing "$root")
+"$VMRUN" --accel=tcg -q "$root" -- sleep 30 &
 pid=$!
 wait_for 20 find_qemu "$pid" >/dev/null
 run customize --hostname other "$root"
@@ -259,5 +282,4 @@ expect_exit 0
 expect_eq "copies" "$(cat "$hostile"/srv/{1..20} | sort -n | tr -d '\n')" "$(seq 20 | tr -d '\n')"
 [[ -d $hostile/srv/dir20 && $(stat -c %u "$hostile/srv/dir20") -eq $EUID ]] || fail "directories"
 
-contrib=$(dirname "$0")/../../contrib
-"$contrib/remove-base" "$root" "$hostile"
+"$lib/../../contrib/remove-base" "$root" "$hostile"
