@@ -100,7 +100,7 @@ static int apply(struct idshift *s, const int *dirs, struct plan *plan, struct e
 
 	s->report->begun = true;
 	s->report->counts = plan->header->counts;
-	r = apply_plan(&tree, plan, &s->report->losses, e);
+	r = apply_plan(&tree, plan, &s->report->losses, &s->report->counts.moved, e);
 	if (r == 0)
 		r = sync_dir(tree.tree, syncfs, e);
 	if (r == 0)
