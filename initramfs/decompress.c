@@ -14,33 +14,11 @@
  */
 #include "initramfs/decompress.h"
 
-#include <archive.h>
-#include <dlfcn.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "runner/base/cleanup.h"
-
-#define LIBARCHIVE "libarchive.so.13"
-
-#define FUNCTIONS(X)                       \
-	X(archive_read_new)                \
-	X(archive_read_support_format_raw) \
-	X(archive_read_open_memory)        \
-	X(archive_read_next_header)        \
-	X(archive_read_data_block)         \
-	X(archive_read_free)               \
-	X(archive_filter_count)            \
-	X(archive_filter_code)             \
-	X(archive_error_string)
-
-struct libarchive {
-	void *handle;
-#define DECLARE(f) __typeof__(f) *(f);
-	FUNCTIONS(DECLARE)
-#undef DECLARE
-};
+#include "runner/host/archive_lib.h"
 
 typedef int (*enable_filter)(struct archive *);
 
@@ -76,52 +54,15 @@ static const struct format *format_of(const void *data, size_t len)
 	return NULL;
 }
 
-/* ISO C has no cast from an object pointer to a function; POSIX wants it to work. */
-static bool find_function(void *handle, const char *name, void *ret)
-{
-	void *sym = dlsym(handle, name);
-
-	memcpy(ret, &sym, sizeof(sym));
-	return sym != NULL;
-}
-
-/* Loads the library once for the life of the process. Return: NULL with @e. */
-static const struct libarchive *load(struct err *e)
-{
-	static struct libarchive lib;
-	struct libarchive l = { 0 };
-	bool ok = true;
-
-	if (lib.handle)
-		return &lib;
-	l.handle = dlopen(LIBARCHIVE, RTLD_NOW | RTLD_LOCAL);
-	if (!l.handle) {
-		err_msg(e, ELIBACC, "cannot load %s: %s; install libarchive", LIBARCHIVE,
-			dlerror());
-		return NULL;
-	}
-#define FIND(f) ok = ok && find_function(l.handle, #f, &l.f);
-	FUNCTIONS(FIND)
-#undef FIND
-	if (!ok) {
-		dlclose(l.handle);
-		err_msg(e, ELIBACC, "%s lacks functions; install libarchive 3.4 or newer",
-			LIBARCHIVE);
-		return NULL;
-	}
-	lib = l;
-	return &lib;
-}
-
 void decompress_prepare(void)
 {
 	struct err ignored;
 
-	(void)!load(&ignored);
+	(void)!archive_lib_load(&ignored);
 }
 
 struct reader {
-	const struct libarchive *lib;
+	const struct archive_lib *lib;
 	struct archive *a;
 };
 
@@ -146,8 +87,8 @@ static int reader_open(struct reader *r, const struct format *f, const void *dat
 	struct archive_entry *entry;
 	enable_filter enable;
 
-	if (!find_function(r->lib->handle, f->enable, &enable) || enable(r->a) != ARCHIVE_OK)
-		return err_msg(e, ENOTSUP, "%s on this host cannot read %s", LIBARCHIVE, f->name);
+	if (!archive_lib_find(r->lib, f->enable, &enable) || enable(r->a) != ARCHIVE_OK)
+		return err_msg(e, ENOTSUP, "%s on this host cannot read %s", ARCHIVE_LIB_NAME, f->name);
 	if (r->lib->archive_read_support_format_raw(r->a) != ARCHIVE_OK)
 		return err_oom(e);
 	if (r->lib->archive_read_open_memory(r->a, data, len) != ARCHIVE_OK ||
@@ -170,7 +111,7 @@ int decompress(const void *data, size_t len, uint64_t max, decompress_sink sink,
 
 	if (!f)
 		return err_msg(e, ENOTSUP, "the data is in no compression format that is known");
-	r.lib = load(e);
+	r.lib = archive_lib_load(e);
 	if (!r.lib)
 		return -e->errnum;
 	r.a = r.lib->archive_read_new();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Decompression through libarchive, loaded when first needed: linked, it and
- * its dependencies (libxml2, ICU) cost every start of vmrun 2 ms, and only the
- * jailed builder needs it, on a cache miss or for compressed modules.
+ * Decompression through libarchive (archive_lib.h), which only the jailed builder
+ * needs, on a cache miss or for compressed modules.
  */
 #ifndef VMRUN_INITRAMFS_DECOMPRESS_H
 #define VMRUN_INITRAMFS_DECOMPRESS_H

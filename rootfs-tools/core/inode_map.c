@@ -74,6 +74,11 @@ int inode_map_add(struct inode_map *map, const struct stat *st, const char *name
 	return 1;
 }
 
+bool inode_map_has(const struct inode_map *map, const struct stat *st)
+{
+	return map->size && slot_of(map, st->st_dev, st->st_ino)->used;
+}
+
 void inode_map_free(struct inode_map *map)
 {
 	for (size_t i = 0; i < map->size; i++)

@@ -3,6 +3,7 @@
 #ifndef VMRUN_ROOTFS_CORE_INODE_MAP_H
 #define VMRUN_ROOTFS_CORE_INODE_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
@@ -23,6 +24,9 @@ struct inode_map {
  */
 int inode_map_add(struct inode_map *map, const struct stat *st, const char *name,
 		  const char **ret_name);
+
+/** inode_map_has() - whether @st's inode is there. */
+bool inode_map_has(const struct inode_map *map, const struct stat *st);
 void inode_map_free(struct inode_map *map);
 
 #endif

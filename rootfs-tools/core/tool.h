@@ -11,7 +11,7 @@
  *	/usr /bin /sbin /lib* /etc	the host's, read-only
  *	/dev				null zero full random urandom tty, and pts
  *	/proc				of its own PID namespace
- *	/tmp /var /run			empty, in memory
+ *	/tmp /var /run			empty, in memory; /var/tmp is /tmp
  *	/vmrun/NAME			the directories and files given
  *
  * It has all capabilities over the ids of the map (a package is installed with mounts and

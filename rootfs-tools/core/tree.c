@@ -14,6 +14,8 @@
 
 #include "runner/base/cleanup.h"
 
+#define UNMAPPED_ID 65534u /* what the kernel shows for an id outside the map */
+
 void tree_dir_free(struct tree_dir *dir)
 {
 	free(dir->path);
@@ -167,6 +169,29 @@ int tree_type(int dir_fd, const struct dirent *entry)
 	if (fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return DT_UNKNOWN;
 	return IFTODT(st.st_mode);
+}
+
+/*
+ * Nobody's id may be somebody's in the map. Which it is the kernel tells: where it is
+ * not, a right over the file is missing before the mount's being read-only counts.
+ */
+bool tree_owner_fits(int dir_fd, const char *name, const struct stat *st)
+{
+	if (st->st_uid != UNMAPPED_ID && st->st_gid != UNMAPPED_ID)
+		return true;
+	return faccessat(dir_fd, name, W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ==
+		       0 ||
+	       errno != EACCES;
+}
+
+int tree_mount(int fd, uint64_t *ret)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
+		return -errno;
+	*ret = stx.stx_mnt_id;
+	return 0;
 }
 
 static void cleanup_dir(DIR **dir)

@@ -9,6 +9,8 @@
 
 #include <dirent.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
 
 #include "runner/base/err.h"
 
@@ -67,6 +69,17 @@ int tree_read(DIR *dir, const char *path, struct dirent **ret, struct err *e);
  * tree_type() - DT_* of an entry, looked up where the directory does not say.
  */
 int tree_type(int dir_fd, const struct dirent *entry);
+
+/**
+ * tree_owner_fits() - whether the owner of what is at @name below @dir_fd is in the map,
+ * inside.
+ * @name: "": @dir_fd itself.
+ * @st: of it.
+ */
+bool tree_owner_fits(int dir_fd, const char *name, const struct stat *st);
+
+/** tree_mount() - the id of the mount that @fd is on. Return: 0 or -errno. */
+int tree_mount(int fd, uint64_t *ret);
 
 /**
  * tree_remove() - remove all that is below @root_fd, an O_PATH directory that nobody

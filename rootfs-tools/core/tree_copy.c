@@ -15,7 +15,6 @@
 #include "rootfs-tools/core/tree_copy_data.h"
 #include "runner/base/cleanup.h"
 
-#define UNMAPPED_ID 65534u /* what the kernel shows for an id outside the map */
 #define SPECIAL_BITS (S_ISUID | S_ISGID | S_ISVTX)
 
 struct owner {
@@ -74,16 +73,9 @@ static void choose_owner(struct entry *en)
 	en->st.st_gid = en->c->owner->gid;
 }
 
-/*
- * Nobody's id may be somebody's in the map. Which it is the kernel tells: where it is
- * not, a right over the file is missing before the mount's being read-only counts.
- */
 static void check_owner(const struct entry *en, int fd, const char *name)
 {
-	if (en->c->owner || (en->st.st_uid != UNMAPPED_ID && en->st.st_gid != UNMAPPED_ID))
-		return;
-	if (faccessat(fd, name, W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0 &&
-	    errno == EACCES)
+	if (!en->c->owner && !tree_owner_fits(fd, name, &en->st))
 		lose(en, "owner not kept: it is outside the id map", EPERM);
 }
 
@@ -262,21 +254,11 @@ static int copy_entry(struct entry *en, int type, struct err *e)
 	return type == DT_REG ? copy_file(en, e) : copy_other(en, e);
 }
 
-static int mount_of(int fd, uint64_t *ret)
-{
-	struct statx stx;
-
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
-		return -errno;
-	*ret = stx.stx_mnt_id;
-	return 0;
-}
-
 /* What is not of the source is not entered. Return: 1 for the source's own, 0, or -errno. */
 static int is_own(struct entry *en, int fd, struct err *e)
 {
 	uint64_t mount = 0;
-	int r = mount_of(fd, &mount);
+	int r = tree_mount(fd, &mount);
 
 	if (r < 0 || fstat(fd, &en->st) < 0)
 		return failed(en, "stat", r < 0 ? -r : errno, e);
@@ -360,7 +342,7 @@ static int copy_tree(int src, int dst, const struct owner *owner, struct tree_co
 	if (!c.ways)
 		return err_oom(e);
 	umask(0);
-	r = mount_of(src, &c.mount);
+	r = tree_mount(src, &c.mount);
 	if (r < 0 || fstat(dst, &c.dst_st) < 0)
 		r = err_errno(e, r < 0 ? -r : errno, "cannot stat what is to be copied");
 	else

@@ -129,13 +129,6 @@ static int set(const struct xattr_file *f, const char *name, const char *value, 
 			 fsetxattr(f->fd, name, value, size, 0);
 }
 
-/* The host's: its policy gives new files theirs. */
-static bool is_hosts(const char *name)
-{
-	return !strcmp(name, "security.selinux") || !strcmp(name, "security.evm") ||
-	       !strcmp(name, "security.ima");
-}
-
 int copy_xattrs(struct copy_ways *ways, const struct xattr_file *from,
 		const struct xattr_file *to, void (*lost)(void *arg, const char *name, int errnum),
 		void *arg)
@@ -148,7 +141,7 @@ int copy_xattrs(struct copy_ways *ways, const struct xattr_file *from,
 	     name += strlen(name) + 1) {
 		ssize_t n;
 
-		if (is_hosts(name))
+		if (xattr_is_hosts(name))
 			continue;
 		n = get(from, name, ways->value, sizeof(ways->value));
 		if (n >= 0 && set(to, name, ways->value, (size_t)n) == 0)

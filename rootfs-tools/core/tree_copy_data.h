@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define XATTR_BYTES_MAX 65536 /* of all names, and of one value: the kernel's own limits */
+#include "rootfs-tools/core/xattr.h"
 
 /* What was found out about the two file systems, and buffers. All zero at first. */
 struct copy_ways {

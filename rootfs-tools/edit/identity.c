@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "rootfs-tools/core/change.h"
+#include "rootfs-tools/edit/hostname.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 
 #define LABEL_MAX 63
-#define HOSTS_MAX 65536 /* bytes; a larger one is left as it is */
 #define MACHINE_ID_DIGITS 32
 
 /* Of each kind three, the kinds in the order of enum identity_key; dsa is one of the past. */
@@ -61,58 +61,6 @@ void identity_hostname(const char *name, char *ret)
 	ret[n] = '\0';
 	if (!n)
 		snprintf(ret, HOST_NAME_MAX + 1, "localhost");
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* The next word of a line before its comment. Return: its length, 0 at the end. */
-static size_t next_word(const char **p, const char *end)
-{
-	size_t len = 0;
-
-	while (*p < end && is_space(**p))
-		(*p)++;
-	while (*p + len < end && !is_space((*p)[len]) && (*p)[len] != '#')
-		len++;
-	return len;
-}
-
-static void replace_in_line(const char *p, const char *end, const char *was, const char *is,
-			    struct strbuf *out)
-{
-	const char *done = p;
-	size_t len = next_word(&p, end), was_len = strlen(was);
-	bool loopback = (len > 4 && !memcmp(p, "127.", 4)) || (len == 3 && !memcmp(p, "::1", 3));
-
-	while (loopback && len) {
-		p += len;
-		len = next_word(&p, end);
-		if (len != was_len || memcmp(p, was, len) != 0)
-			continue;
-		strbuf_add(out, done, (size_t)(p - done));
-		strbuf_puts(out, is);
-		done = p + len;
-	}
-	strbuf_add(out, done, (size_t)(end - done));
-}
-
-void identity_hosts(const char *text, size_t len, const char *was, const char *is,
-		    struct strbuf *out)
-{
-	const char *end = text + len;
-
-	while (text < end) {
-		const char *newline = memchr(text, '\n', (size_t)(end - text));
-
-		replace_in_line(text, newline ? newline : end, was, is, out);
-		if (!newline)
-			return;
-		strbuf_putc(out, '\n');
-		text = newline + 1;
-	}
 }
 
 /* --- in the tree --- */
@@ -185,57 +133,6 @@ static int link_dbus_id(int root, struct err *e)
 	return change_symlink(dir, IDENTITY_DBUS_DIR, "machine-id", IDENTITY_ID, e);
 }
 
-/* The first word of /etc/hostname, or "". */
-static void read_hostname(int etc, char ret[HOST_NAME_MAX + 1])
-{
-	_cleanup_free_ char *text = NULL;
-	size_t len, n;
-
-	ret[0] = '\0';
-	if (fs_read_regular(etc, "hostname", 4096, &text, &len) < 0)
-		return;
-	n = strcspn(text, " \t\r\n#");
-	if (n <= HOST_NAME_MAX)
-		snprintf(ret, HOST_NAME_MAX + 1, "%.*s", (int)n, text);
-}
-
-static int renew_hosts(int etc, const char *was, const char *is, struct err *e)
-{
-	_cleanup_strbuf_ struct strbuf out = { 0 };
-	_cleanup_close_ int fd = -1;
-	_cleanup_free_ char *text = NULL;
-	struct stat st, named;
-	size_t len;
-
-	/* "localhost" stays everybody's. */
-	if (!*was || !strcmp(was, "localhost"))
-		return 0;
-	if (fs_open_regular(etc, "hosts", HOSTS_MAX, &fd, &st) < 0 ||
-	    !change_exists(etc, "hosts", &named) || !S_ISREG(named.st_mode) ||
-	    fs_read_fd(fd, HOSTS_MAX, &text, &len) < 0)
-		return 0;
-	identity_hosts(text, len, was, is, &out);
-	if (out.failed)
-		return err_oom(e);
-	if (!out.data || (out.len == len && !memcmp(out.data, text, len)))
-		return 0;
-	return change_replace(etc, "/etc", "hosts",
-			      &(struct change_attrs){ st.st_mode & 0777, st.st_uid, st.st_gid },
-			      out.data, out.len, e);
-}
-
-static int renew_hostname(int etc, const char *hostname, struct err *e)
-{
-	char was[HOST_NAME_MAX + 1], text[HOST_NAME_MAX + 2];
-	int r;
-
-	read_hostname(etc, was);
-	snprintf(text, sizeof(text), "%s\n", hostname);
-	r = change_replace(etc, "/etc", "hostname", &(struct change_attrs){ .mode = 0644 }, text,
-			   strlen(text), e);
-	return r == 0 ? renew_hosts(etc, was, hostname, e) : r;
-}
-
 static void key_file(enum identity_key key, bool public, char ret[64])
 {
 	snprintf(ret, 64, "ssh_host_%s_key%s", identity_key_name(key), public ? ".pub" : "");
@@ -288,6 +185,7 @@ static int remove_seeds(int root, struct err *e)
 int identity_renew(int root, const char *hostname, unsigned int *ret_keys, struct err *e)
 {
 	_cleanup_close_ int etc = change_open_dir(root, "/etc");
+	struct edits edits = { .root = root };
 	int r = 0;
 
 	if (etc >= 0)
@@ -295,7 +193,7 @@ int identity_renew(int root, const char *hostname, unsigned int *ret_keys, struc
 	if (r == 0)
 		r = link_dbus_id(root, e);
 	if (r == 0 && etc >= 0)
-		r = renew_hostname(etc, hostname, e);
+		r = hostname_set(&edits, hostname, e);
 	if (r == 0)
 		r = remove_seeds(root, e);
 	return r == 0 ? remove_keys(root, ret_keys, e) : r;

@@ -25,7 +25,6 @@
 #include <stdbool.h>
 
 #include "runner/base/err.h"
-#include "runner/base/strbuf.h"
 
 /* Kinds of SSH host key. */
 enum identity_key { KEY_RSA, KEY_ECDSA, KEY_ED25519, KEY_END };
@@ -66,14 +65,6 @@ int identity_renew(int root, const char *hostname, unsigned int *ret_keys, struc
  * @keys: which are there.
  */
 int identity_move_keys(int root, const char *from, unsigned int keys, struct err *e);
-
-/**
- * identity_hosts() - hosts(5) with one name replaced by another where it is a loopback
- * address's, and all else as it was.
- * @text: hostile.
- */
-void identity_hosts(const char *text, size_t len, const char *was, const char *is,
-		    struct strbuf *out);
 
 /**
  * identity_hostname() - a host name made of a directory's name.

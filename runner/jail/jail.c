@@ -45,6 +45,11 @@
  * no program, no device, nothing placed; PID 1 itself works on the trees of ATTACH, by
  * descriptor, after CONFINE, which is all of its jail.
  *
+ * A program of the host's that works on a root directory (rootfs-tools/core/tool.c) has all
+ * capabilities over the ids of the map, for it installs packages. Root of a user namespace
+ * can undo every mount that was made in it. So the program gets one more user namespace
+ * (jail_nest()) after CONFINE: over what is mounted by then it has no power.
+ *
  * Life and death: PID 1 is killed with vmrun (PDEATHSIG, set again after the ids
  * change, which clears it; and its socket to vmrun ends). The kernel kills
  * everything in a PID namespace with its PID 1. So no end of vmrun, kill -9
@@ -55,6 +60,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -102,14 +108,36 @@ static int stage_undumpable(struct jail *jail, struct err *e)
 	return 0;
 }
 
-static int stage_no_namespaces(struct jail *jail, struct err *e)
+static int limit_namespaces(const char *number, struct err *e)
 {
-	int r = fs_write_host("/proc/sys/user/max_user_namespaces", "0", 1);
+	int r = fs_write_host("/proc/sys/user/max_user_namespaces", number, 1);
 
-	(void)jail;
 	/* Read-only in a container: then the bounding set alone must do. */
 	if (r < 0 && r != -EROFS && r != -EACCES)
 		return err_errno(e, -r, "cannot forbid further user namespaces");
+	return 0;
+}
+
+static int stage_no_namespaces(struct jail *jail, struct err *e)
+{
+	(void)jail;
+	return limit_namespaces("0", e);
+}
+
+static int stage_one_namespace(struct jail *jail, struct err *e)
+{
+	(void)jail;
+	return limit_namespaces("1", e);
+}
+
+/* Keys of the caller's hang on a process as descriptors do, whatever its namespaces. */
+static int stage_keyring(struct jail *jail, struct err *e)
+{
+	(void)jail;
+	/* EPERM: of a container whose filter lets nobody use keys. */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+	    errno != EPERM)
+		return err_errno(e, errno, "cannot leave the caller's keyring");
 	return 0;
 }
 
@@ -155,7 +183,9 @@ static int stage_filter_reaper(struct jail *jail, struct err *e)
 }
 
 #define BOTH (JAIL_VMM | JAIL_NETWORK)
-#define ALL (BOTH | JAIL_TOOL)
+#define ALL (BOTH | JAIL_TOOL | JAIL_PROGRAM)
+/* Whose PID 1 gives up what builds a jail. */
+#define CLOSED (BOTH | JAIL_TOOL)
 
 static const struct jail_stage stages[] = {
 	{ PHASE_ATTACH, ALL, LAYER_NONE, "lifeline",
@@ -163,7 +193,7 @@ static const struct jail_stage stages[] = {
 	{ PHASE_ATTACH, ALL, LAYER_NONE, "private mounts",
 	  "no mount of the jail's shows on the host, none of the host's later ones in the jail",
 	  NULL, mounts_private },
-	{ PHASE_ATTACH, JAIL_VMM | JAIL_TOOL, LAYER_NONE, "attach",
+	{ PHASE_ATTACH, JAIL_VMM | JAIL_TOOL | JAIL_PROGRAM, LAYER_NONE, "attach",
 	  "base and volumes are held by descriptor: nosuid, nodev, noexec, and read-only where "
 	  "asked for",
 	  "look into the base: what the caller may read is not what the guest's root may",
@@ -174,37 +204,54 @@ static const struct jail_stage stages[] = {
 	  "come before what only the caller can reach was attached", stage_identity },
 	{ PHASE_ATTACH, ALL, LAYER_NONE, "lifeline again",
 	  "as before: a change of ids clears it", NULL, stage_lifeline },
-	{ PHASE_ATTACH, ALL, LAYER_FIRST, "undumpable",
+	{ PHASE_ATTACH, CLOSED, LAYER_FIRST, "undumpable",
 	  "PID 1's memory, descriptors and environment cannot be had through /proc", NULL,
 	  stage_undumpable },
 
 	{ PHASE_CONFINE, ALL, LAYER_SESSION, "session",
 	  "no controlling terminal: nothing can be typed into the caller's", NULL, stage_session },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_SESSION, "keyring",
+	  "the keys of the caller's session are gone", NULL, stage_keyring },
 	{ PHASE_CONFINE, ALL, LAYER_ROOT, "root", "an empty file system, mounted nowhere else",
 	  "open anything by a path that the base decides", mounts_new_root },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "programs",
 	  "the files that this QEMU needs, each read-only by itself",
 	  "run a program of the host", mounts_programs },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_ROOT, "the host's programs",
+	  "/usr and what belongs to it, and /etc, read-only", NULL, mounts_host },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_ROOT, "scratch",
+	  "/tmp, /var and /run are empty, and in memory", NULL, mounts_scratch },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_ROOT, "devices for programs",
+	  "null, zero, full, random, urandom, tty, and terminals of its own", NULL,
+	  mounts_program_devices },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_ROOT, "proc for programs",
+	  "the processes of the jail", NULL, mounts_program_proc },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_ROOT, "the host's resolver",
+	  "what /etc/resolv.conf leads to, where there is a network", NULL, mounts_host_resolver },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "devices", "null, urandom, and kvm where it is used",
 	  NULL, mounts_devices },
 	{ PHASE_CONFINE, JAIL_VMM | JAIL_TOOL, LAYER_ROOT, "proc",
 	  "the 9p server's /proc/self/fd, and no sysctl", NULL, mounts_proc },
 	{ PHASE_CONFINE, JAIL_NETWORK, LAYER_ROOT, "resolver", "a copy of /etc/resolv.conf", NULL,
 	  mounts_resolver },
-	{ PHASE_CONFINE, JAIL_VMM, LAYER_ROOT, "base and volumes",
+	{ PHASE_CONFINE, JAIL_VMM | JAIL_PROGRAM, LAYER_ROOT, "base and volumes",
 	  "below /vm, by the descriptors of \"attach\"", NULL, mounts_place_binds },
-	{ PHASE_CONFINE, ALL, LAYER_NAMESPACES, "no namespaces",
+	{ PHASE_CONFINE, CLOSED, LAYER_NAMESPACES, "no namespaces",
 	  "no further user namespace, by a limit of zero",
 	  "come after the host's /proc is gone", stage_no_namespaces },
+	{ PHASE_CONFINE, JAIL_PROGRAM, LAYER_NAMESPACES, "one namespace",
+	  "one more user namespace, by a limit of one: the program's, which can undo nothing of "
+	  "this one",
+	  "come after the host's /proc is gone", stage_one_namespace },
 	{ PHASE_CONFINE, ALL, LAYER_ROOT, "pivot",
 	  "the host's file system cannot be named any more", NULL, mounts_pivot },
 	{ PHASE_CONFINE, ALL, LAYER_UTS, "host name", "the host's name cannot be learnt either",
 	  NULL, stage_host_name },
 	{ PHASE_CONFINE, ALL, LAYER_SEAL, "seal", "/ is read-only",
 	  "leave anything that can be written but base and volumes", mounts_seal_root },
-	{ PHASE_CONFINE, BOTH, LAYER_LIMITS, "limits", "no core dump, and the other limits below",
+	{ PHASE_CONFINE, BOTH | JAIL_PROGRAM, LAYER_LIMITS, "limits", "no core dump, and the other limits below",
 	  NULL, limits_apply },
-	{ PHASE_CONFINE, ALL, LAYER_NO_NEW_PRIVS, "no new privileges",
+	{ PHASE_CONFINE, CLOSED, LAYER_NO_NEW_PRIVS, "no new privileges",
 	  "no program can give a right that was not there before", NULL, caps_no_new_privs },
 	{ PHASE_CONFINE, JAIL_VMM, LAYER_CAPS, "capabilities of PID 1",
 	  "what QEMU gets, and SETPCAP: nobody can mount, or make a mount writable",
@@ -221,6 +268,8 @@ static const struct jail_stage stages[] = {
 	{ PHASE_REST, JAIL_VMM, LAYER_FIRST, "system calls of PID 1",
 	  "it can wait, and tell vmrun", NULL, stage_filter_reaper },
 
+	{ PHASE_EXEC, JAIL_PROGRAM, LAYER_ROOT, "proc of its own",
+	  "the processes of its own namespace", NULL, mounts_proc_again },
 	{ PHASE_EXEC, JAIL_VMM, LAYER_NONE, "umask",
 	  "modes are the guest's: its kernel has applied a umask already", NULL, stage_umask },
 	{ PHASE_EXEC, JAIL_VMM, LAYER_CAPS, "capabilities",
@@ -342,7 +391,7 @@ static int attach_as_root(struct jail *jail, struct err *e)
 	for (unsigned int i = 0; i < jail->n_binds; i++) {
 		struct jail_bind *b = &jail->binds[i];
 
-		b->tree_fd = mounts_clone(b->source_fd, b->read_only);
+		b->tree_fd = mounts_clone(b->source_fd, b);
 		if (b->tree_fd < 0)
 			return err_errno(e, -b->tree_fd, "cannot attach %s", b->source);
 	}
@@ -355,7 +404,7 @@ static const struct jail_namespace namespaces[] = {
 	{ LAYER_NONE, ALL, CLONE_NEWNS, "mnt", "a file system of its own" },
 	{ LAYER_PID, ALL, CLONE_NEWPID, "pid",
 	  "no other process can be named; all end with its first" },
-	{ LAYER_NET, JAIL_VMM | JAIL_TOOL, CLONE_NEWNET, "net",
+	{ LAYER_NET, JAIL_VMM | JAIL_TOOL | JAIL_PROGRAM, CLONE_NEWNET, "net",
 	  "QEMU's is empty, even of loopback and abstract sockets; its network is a socket to the "
 	  "network helper, which stays in the caller's: it is the way out" },
 	{ LAYER_IPC, ALL, CLONE_NEWIPC, "ipc", "no shared memory, no queues of others" },
@@ -378,6 +427,8 @@ static uint64_t clone_flags(const struct jail *jail)
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
 		if (namespaces[i].kinds & jail->kind && has(jail, namespaces[i].layer))
 			flags |= namespaces[i].flag;
+	if (jail->kind == JAIL_PROGRAM && jail->network)
+		flags &= ~(uint64_t)CLONE_NEWNET;
 	if (jail->cgroup_fd >= 0)
 		flags |= CLONE_INTO_CGROUP;
 	return flags;
@@ -489,7 +540,8 @@ static void exec_child(struct jail *jail, char *const argv[], bool preload, cons
 	char byte;
 	struct err e = { 0 };
 	sigset_t none;
-	char *const envp[] = { preload ? "LD_PRELOAD=" JAIL_PRELOAD : NULL, NULL };
+	char *const preloaded[] = { preload ? "LD_PRELOAD=" JAIL_PRELOAD : NULL, NULL };
+	char *const *envp = jail->env ? jail->env : preloaded;
 
 	sigemptyset(&none);
 	close(pipes->go[1]);

@@ -23,6 +23,7 @@ enum jail_kind {
 	JAIL_VMM = 1,	  /* QEMU: the base, the volumes, no network */
 	JAIL_NETWORK = 2, /* the network helper: the caller's network, and no file */
 	JAIL_TOOL = 4,	  /* an operation on root directories: those, no program, no network */
+	JAIL_PROGRAM = 8, /* a program of the host's that works on root directories */
 };
 
 /*
@@ -56,6 +57,7 @@ struct jail_bind {
 	int source_fd;	 /* O_PATH of the same, opened by the caller; owned */
 	char target[64]; /* path in the jail, or "": only for PID 1, by tree_fd */
 	bool read_only;
+	bool programs;	 /* may hold devices, setuid files and programs that are run */
 	int tree_fd; /* the detached mount, once there is one; owned */
 };
 
@@ -68,10 +70,12 @@ struct jail {
 	enum seccomp_mode seccomp;
 	int cgroup_fd;		       /* borrowed: of a cgroup v2 that it is born into; -1: none */
 	bool kvm;		   /* /dev/kvm is visible */
+	bool network;		   /* of a JAIL_PROGRAM: the caller's, instead of none */
 	bool keep_groups;	   /* keep the caller's supplementary groups */
 	bool groups_denied;	   /* set by jail_spawn(): setgroups(2) is forbidden in there */
 	const void *preload;	   /* borrowed: a shared object, for JAIL_PRELOAD; or NULL */
 	size_t preload_len;
+	char *const *env;	       /* borrowed: of what jail_exec() executes; NULL: none */
 	struct jail_bind binds[JAIL_BINDS_MAX];
 	unsigned int n_binds;
 };
@@ -205,6 +209,17 @@ int jail_confine(struct jail *jail, struct err *e);
  */
 int jail_exec(struct jail *jail, char *const argv[], bool preload, const int *fds,
 	      unsigned int n_fds, const int *keep, unsigned int n_keep, pid_t *ret_pid,
+	      struct err *e);
+
+/**
+ * jail_nest() - in the child, for a JAIL_PROGRAM, after jail_confine(): start @main as PID 1
+ * of one more user namespace with the same ids, and of namespaces that belong to it, but for
+ * the network.
+ *
+ * It has all capabilities there, and none over what was made before: what is mounted stays
+ * mounted, and what is read-only stays so, whatever root in there does.
+ */
+int jail_nest(const struct jail *jail, void (*main)(void *arg), void *arg, pid_t *ret_pid,
 	      struct err *e);
 
 /**

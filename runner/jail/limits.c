@@ -29,21 +29,21 @@
 #include "runner/jail/stages.h"
 
 static const struct jail_limit limits[] = {
-	{ RLIMIT_CORE, "core file size", 1, 1,
+	{ RLIMIT_CORE, "core file size", 1, 1, 1,
 	  "a dump would put the guest's memory on the host's disk; one byte is too little for a "
 	  "file, and the only limit that a core_pattern which is a program heeds" },
-	{ RLIMIT_NOFILE, "open files", LIMIT_HARD, 4096,
+	{ RLIMIT_NOFILE, "open files", LIMIT_HARD, 4096, LIMIT_KEEP,
 	  "QEMU holds one for each file that the guest has open; the network helper one for "
 	  "each connection" },
-	{ RLIMIT_NPROC, "processes", CGROUP_TASKS_MAX, 0,
+	{ RLIMIT_NPROC, "processes", CGROUP_TASKS_MAX, 0, LIMIT_KEEP,
 	  "threads of QEMU; the network helper starts none" },
-	{ RLIMIT_MEMLOCK, "locked memory", 0, 0, "nothing is locked: the host may swap" },
-	{ RLIMIT_MSGQUEUE, "msgqueue size", 0, 0, "none is used" },
-	{ RLIMIT_SIGPENDING, "pending signals", 1024, 64,
+	{ RLIMIT_MEMLOCK, "locked memory", 0, 0, LIMIT_KEEP, "nothing is locked: the host may swap" },
+	{ RLIMIT_MSGQUEUE, "msgqueue size", 0, 0, LIMIT_KEEP, "none is used" },
+	{ RLIMIT_SIGPENDING, "pending signals", 1024, 64, LIMIT_KEEP,
 	  "one for each thread will do; they are memory of the host's kernel" },
-	{ RLIMIT_NICE, "nice priority", 0, 0, "no priority over the caller's own" },
-	{ RLIMIT_RTPRIO, "realtime priority", 0, 0, "the same" },
-	{ RLIMIT_FSIZE, "file size", LIMIT_KEEP, 0, "the network helper writes no file" },
+	{ RLIMIT_NICE, "nice priority", 0, 0, LIMIT_KEEP, "no priority over the caller's own" },
+	{ RLIMIT_RTPRIO, "realtime priority", 0, 0, LIMIT_KEEP, "the same" },
+	{ RLIMIT_FSIZE, "file size", LIMIT_KEEP, 0, LIMIT_KEEP, "the network helper writes no file" },
 };
 
 const struct jail_limit *jail_limits(size_t *ret_n)
@@ -68,7 +68,9 @@ static bool kernel_is_at_least(unsigned long major, unsigned long minor)
 
 rlim_t jail_limit_value(const struct jail_limit *limit, enum jail_kind kind)
 {
-	rlim_t value = kind == JAIL_NETWORK ? limit->network : limit->vmm;
+	rlim_t value = kind == JAIL_NETWORK ? limit->network :
+		       kind == JAIL_PROGRAM ? limit->program :
+					      limit->vmm;
 
 	/*
 	 * Since Linux 5.14 processes are counted by user namespace and id, and each jail

@@ -11,12 +11,13 @@
 #define LIMIT_KEEP ((rlim_t)-2) /* stays the caller's */
 #define LIMIT_HARD ((rlim_t)-3) /* what may be had is raised to what may be asked for */
 
-/* One limit, for both kinds of jail: a number, LIMIT_KEEP or LIMIT_HARD. */
+/* One limit, for each kind of jail that has limits: a number, LIMIT_KEEP or LIMIT_HARD. */
 struct jail_limit {
 	int resource;	  /* RLIMIT_* */
 	const char *name; /* as in /proc/PID/limits, shortened: "open files" */
 	rlim_t vmm;
 	rlim_t network;
+	rlim_t program; /* one of the host's, on a root directory */
 	const char *why;
 };
 

@@ -24,6 +24,7 @@
 
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
+#include "runner/jail/mounts_make.h"
 #include "runner/jail/stages.h"
 #include "runner/jail/userns.h"
 
@@ -31,7 +32,7 @@
 
 static const struct jail_mount mounts[MOUNT_END] = {
 	/* Read-only only once it is built: mounts_seal_root(). */
-	[MOUNT_ROOT] = { JAIL_VMM | JAIL_NETWORK | JAIL_TOOL, "/", "tmpfs of 1 MiB",
+	[MOUNT_ROOT] = { JAIL_VMM | JAIL_NETWORK | JAIL_TOOL | JAIL_PROGRAM, "/", "tmpfs of 1 MiB",
 			 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
 	[MOUNT_PROGRAMS] = { JAIL_VMM, "/usr/...",
 			     "QEMU, its libraries and firmware, each file by itself",
@@ -40,7 +41,7 @@ static const struct jail_mount mounts[MOUNT_END] = {
 			    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC },
 	[MOUNT_PROC] = { JAIL_VMM | JAIL_TOOL, "/proc", "processes of the jail, and nothing else of proc",
 			 MOUNT_ATTR_RDONLY | DATA_ATTRS },
-	[MOUNT_BINDS] = { JAIL_VMM, "/vm/...", "the base and the volumes", DATA_ATTRS },
+	[MOUNT_BINDS] = { JAIL_VMM, "/vm/...", "the base, the volumes and the disks", DATA_ATTRS },
 	[MOUNT_CACHES] = { JAIL_VMM, "(detached)", "kernels and templates, for PID 1 only",
 			   MOUNT_ATTR_RDONLY | DATA_ATTRS },
 };
@@ -63,7 +64,7 @@ int mounts_private(struct jail *jail, struct err *e)
 	return err_errno(e, errno, "cannot make mounts private");
 }
 
-static int clone_tree(int dirfd, const char *path, uint64_t attrs)
+int mounts_clone_tree(int dirfd, const char *path, uint64_t attrs)
 {
 	struct mount_attr attr = { .attr_set = attrs };
 	_cleanup_close_ int tree = -1;
@@ -78,9 +79,11 @@ static int clone_tree(int dirfd, const char *path, uint64_t attrs)
 	return steal_fd(&tree);
 }
 
-int mounts_clone(int fd, bool read_only)
+int mounts_clone(int fd, const struct jail_bind *bind)
 {
-	return clone_tree(fd, "", mounts[MOUNT_BINDS].attrs | (read_only ? MOUNT_ATTR_RDONLY : 0));
+	return mounts_clone_tree(fd, "",
+				 (bind->programs ? 0 : mounts[MOUNT_BINDS].attrs) |
+					 (bind->read_only ? MOUNT_ATTR_RDONLY : 0));
 }
 
 /*
@@ -105,7 +108,7 @@ static int attach_bind(struct jail_bind *b, struct err *e)
 	if (is.st_dev != was.st_dev || is.st_ino != was.st_ino)
 		return err_msg(e, ESTALE, "%s was replaced while vmrun started; run it again",
 			       b->source);
-	tree = mounts_clone(fd, b->read_only);
+	tree = mounts_clone(fd, b);
 	if (tree < 0)
 		return err_errno(e, -tree, "cannot attach %s", b->source);
 	b->tree_fd = tree;
@@ -125,37 +128,35 @@ int mounts_attach_binds(struct jail *jail, struct err *e)
 	return 0;
 }
 
-/* A new file system of @type with one option, not yet attached anywhere. */
-static int new_mount(const char *type, const char *key, const char *value, unsigned int attrs)
+int mounts_new(const char *type, const char *key, const char *value, unsigned int attrs)
 {
 	_cleanup_close_ int fs = fsopen(type, FSOPEN_CLOEXEC);
 	int fd;
 
 	if (fs < 0)
 		return -errno;
-	if (fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0) < 0 ||
+	if ((key && fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0) < 0) ||
 	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
 	fd = fsmount(fs, FSMOUNT_CLOEXEC, attrs);
 	return fd < 0 ? -errno : fd;
 }
 
-static int attach(int mount_fd, const char *target, struct err *e)
+int mounts_attach(int mount_fd, const char *target, struct err *e)
 {
 	if (move_mount(mount_fd, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_errno(e, errno, "cannot mount on %s in the jail", target);
 	return 0;
 }
 
-static int make_dir(const char *path, struct err *e)
+int mounts_make_dir(const char *path, struct err *e)
 {
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		return err_errno(e, errno, "cannot make /%s in the jail", path);
 	return 0;
 }
 
-/* The directories above @path (absolute on the host) in the jail. */
-static int make_parents(const char *path, struct err *e)
+int mounts_make_parents(const char *path, struct err *e)
 {
 	char part[PATH_MAX];
 
@@ -163,14 +164,14 @@ static int make_parents(const char *path, struct err *e)
 		int r;
 
 		snprintf(part, sizeof(part), "%.*s", (int)(p - path - 1), path + 1);
-		r = make_dir(part, e);
+		r = mounts_make_dir(part, e);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int make_file(const char *path, const void *data, size_t len, struct err *e)
+int mounts_make_file(const char *path, const void *data, size_t len, struct err *e)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	int r = fd < 0 ? -errno : fs_write_all(fd, data, len);
@@ -182,8 +183,9 @@ static int make_file(const char *path, const void *data, size_t len, struct err 
 
 int mounts_new_root(struct jail *jail, struct err *e)
 {
-	static const char *const dirs[] = { "dev", "proc", "etc", "vm", "vm/root", "vm/volumes" };
-	_cleanup_close_ int root = new_mount("tmpfs", "size", "1m",
+	static const char *const dirs[] = { "dev", "proc", "etc", "vm", "vm/root",
+					    "vm/volumes", "vm/disks" };
+	_cleanup_close_ int root = mounts_new("tmpfs", "size", "1m",
 					     mounts[MOUNT_ROOT].attrs & ~MOUNT_ATTR_RDONLY);
 	int r;
 
@@ -191,48 +193,49 @@ int mounts_new_root(struct jail *jail, struct err *e)
 		return err_errno(e, -root, "cannot make the jail's root file system");
 	umask(0022);
 	/* A directory that every host has and nothing below is needed of. */
-	r = attach(root, "/sys", e);
+	r = mounts_attach(root, "/sys", e);
 	if (r < 0)
 		return r;
 	if (fchdir(root) < 0)
 		return err_errno(e, errno, "cannot enter the jail's root file system");
+	if (jail->kind == JAIL_PROGRAM)
+		return 0;
 	if (jail->kind == JAIL_NETWORK)
-		return make_dir("etc", e);
+		return mounts_make_dir("etc", e);
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		r = make_dir(dirs[i], e);
+		r = mounts_make_dir(dirs[i], e);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-/* Show one file of the host's, the one that @path leads to, at the same place. */
-static int show_file(const char *path, const struct jail_mount *as, struct err *e)
+int mounts_show_file(const char *path, unsigned int attrs, struct err *e)
 {
-	_cleanup_close_ int tree = clone_tree(AT_FDCWD, path, as->attrs);
+	_cleanup_close_ int tree = mounts_clone_tree(AT_FDCWD, path, attrs);
 	int r;
 
 	if (tree < 0)
 		return err_errno(e, -tree, "cannot attach %s", path);
-	r = make_file(path + 1, "", 0, e);
+	r = mounts_make_file(path + 1, "", 0, e);
 	if (r == -ENOENT) {
-		r = make_parents(path, e);
+		r = mounts_make_parents(path, e);
 		if (r == 0)
-			r = make_file(path + 1, "", 0, e);
+			r = mounts_make_file(path + 1, "", 0, e);
 	}
-	return r == 0 ? attach(tree, path + 1, e) : r;
+	return r == 0 ? mounts_attach(tree, path + 1, e) : r;
 }
 
 int mounts_programs(struct jail *jail, struct err *e)
 {
 	for (size_t i = 0; i < jail->programs->n; i++) {
-		int r = show_file(jail->programs->v[i], &mounts[MOUNT_PROGRAMS], e);
+		int r = mounts_show_file(jail->programs->v[i], mounts[MOUNT_PROGRAMS].attrs, e);
 
 		if (r < 0)
 			return r;
 	}
 	return jail->preload ?
-		       make_file(&JAIL_PRELOAD[1], jail->preload, jail->preload_len, e) :
+		       mounts_make_file(&JAIL_PRELOAD[1], jail->preload, jail->preload_len, e) :
 		       0;
 }
 
@@ -242,7 +245,7 @@ int mounts_devices(struct jail *jail, struct err *e)
 					jail->kvm ? "/dev/kvm" : NULL };
 
 	for (size_t i = 0; i < ARRAY_SIZE(devices) && devices[i]; i++) {
-		int r = show_file(devices[i], &mounts[MOUNT_DEVICES], e);
+		int r = mounts_show_file(devices[i], mounts[MOUNT_DEVICES].attrs, e);
 
 		if (r < 0)
 			return r;
@@ -256,14 +259,14 @@ int mounts_proc(struct jail *jail, struct err *e)
 	unsigned int attrs = mounts[MOUNT_PROC].attrs;
 	/* Where a self-test left the PID namespace out, only the host's can be had. */
 	_cleanup_close_ int proc = jail->without & 1u << LAYER_PID ?
-					   clone_tree(AT_FDCWD, "/proc", attrs) :
-					   new_mount("proc", "subset", "pid", attrs);
+					   mounts_clone_tree(AT_FDCWD, "/proc", attrs) :
+					   mounts_new("proc", "subset", "pid", attrs);
 
 	if (proc < 0)
 		return err_errno(e, -proc,
 				 "cannot mount a /proc of the jail's own (a container that masks "
 				 "its /proc forbids it)");
-	return attach(proc, "proc", e);
+	return mounts_attach(proc, "proc", e);
 }
 
 int mounts_resolver(struct jail *jail, struct err *e)
@@ -275,7 +278,7 @@ int mounts_resolver(struct jail *jail, struct err *e)
 	(void)jail;
 	if (fs_read_host("/etc/resolv.conf", 65536, &text, &len) < 0)
 		return 0;
-	return make_file("etc/resolv.conf", text, len, e);
+	return mounts_make_file("etc/resolv.conf", text, len, e);
 }
 
 int mounts_place_binds(struct jail *jail, struct err *e)
@@ -290,10 +293,10 @@ int mounts_place_binds(struct jail *jail, struct err *e)
 			continue;
 		if (fstat(b->tree_fd, &st) < 0)
 			return err_errno(e, errno, "cannot stat %s", b->source);
-		r = S_ISDIR(st.st_mode) ? make_dir(target, e) : make_file(target, "", 0, e);
+		r = S_ISDIR(st.st_mode) ? mounts_make_dir(target, e) : mounts_make_file(target, "", 0, e);
 		if (r < 0)
 			return r;
-		r = attach(b->tree_fd, target, e);
+		r = mounts_attach(b->tree_fd, target, e);
 		if (r < 0)
 			return err_prefix(e, "%s", b->source);
 	}

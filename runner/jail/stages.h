@@ -17,12 +17,20 @@ int mounts_place_binds(struct jail *jail, struct err *e);
 int mounts_pivot(struct jail *jail, struct err *e);
 int mounts_seal_root(struct jail *jail, struct err *e);
 
+/* mounts_program.c */
+int mounts_host(struct jail *jail, struct err *e);
+int mounts_scratch(struct jail *jail, struct err *e);
+int mounts_program_devices(struct jail *jail, struct err *e);
+int mounts_program_proc(struct jail *jail, struct err *e);
+int mounts_proc_again(struct jail *jail, struct err *e);
+int mounts_host_resolver(struct jail *jail, struct err *e);
+
 /**
- * mounts_clone() - a detached copy of the mount that @fd lies on, from @fd down,
- * nosuid, nodev, noexec.
+ * mounts_clone() - a detached copy of the mount that @fd lies on, from @fd down, as
+ * @bind is to be: nosuid, nodev, noexec unless it holds programs.
  * Return: its descriptor or -errno.
  */
-int mounts_clone(int fd, bool read_only);
+int mounts_clone(int fd, const struct jail_bind *bind);
 
 /* caps.c */
 

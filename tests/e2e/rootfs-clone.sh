@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 600
 # vmrun rootfs clone: copies that keep everything, identities that are new, hostile sources,
 # and nothing left behind.
@@ -26,7 +27,7 @@ inside() { # DIR COMMAND: as the root of the map, in that directory
 }
 
 in_subid() { # DIR COMMAND: the same with the ids of that layout
-	unshare --map-auto --setuid 0 --setgid 0 -- bash -euc "cd '$1'; $2"
+	(cd "$1" && unshare --map-auto --setuid 0 --setgid 0 -- bash -euc "$2")
 }
 
 nothing_left() {
@@ -151,7 +152,7 @@ gone "$WORK/copy"
 
 # --- a guest that writes to it ---
 
-vmrun "$WORK/src" -- sh -c 'echo up; sleep 60' >"$WORK/guest" &
+"$VMRUN" --accel=tcg "$WORK/src" -- sh -c 'echo up; sleep 60' >"$WORK/guest" &
 guest_pid=$!
 wait_for 120 grep -q up "$WORK/guest"
 run clone "$WORK/src" "$WORK/copy"

@@ -397,5 +397,5 @@ int main(void)
 	};
 
 	umask(022);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, fixture_become_root, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "rootfs-tools/edit/hostname.h"
 #include "rootfs-tools/edit/identity.h"
 #include "runner/base/cleanup.h"
 
@@ -27,7 +28,7 @@ static void expect_hosts(const char *text, size_t len, const char *want)
 {
 	_cleanup_strbuf_ struct strbuf out = { 0 };
 
-	identity_hosts(text, len, "old", "new", &out);
+	hostname_in_hosts(text, len, "old", "new", &out);
 	assert_string_equal(strbuf_str(&out), want);
 }
 
@@ -55,7 +56,7 @@ static void hostile_hosts(void **state)
 	char *exact = malloc(13);
 
 	(void)state;
-	identity_hosts(nul, sizeof(nul) - 1, "old", "n", &out);
+	hostname_in_hosts(nul, sizeof(nul) - 1, "old", "n", &out);
 	assert_int_equal(out.len, sizeof(nul) - 1 - 4);
 	assert_memory_equal(out.data, "127.0.0.1 a\0old old\0 n\n127.0.0.1 n", out.len);
 	assert_non_null(exact);

@@ -8,6 +8,7 @@ struct values {
 	bool flag;
 	const char *text;
 	int number;
+	struct option_steps steps;
 };
 
 static int parse_number(void *field, const char *value, struct err *e)
@@ -28,6 +29,8 @@ static const struct rootfs_option options[] = {
 	{ "flag", OPTION_IS_FLAG, offsetof(struct values, flag), NULL, "", NULL },
 	{ "text", OPTION_IS_TEXT, offsetof(struct values, text), "WORD", "", refuse_empty },
 	{ "number", OPTION_IS_VALUE, offsetof(struct values, number), "N", "", parse_number },
+	{ "do", OPTION_IS_STEP, offsetof(struct values, steps), "X", "", NULL },
+	{ "now", OPTION_IS_STEP, offsetof(struct values, steps), NULL, "", NULL },
 	{ 0 },
 };
 static const char *const operands[] = { "SRC", "DST", NULL };
@@ -75,6 +78,36 @@ static void options_anywhere(void **state)
 	assert_int_equal(PARSE(&v, &found, &e, "-", "--text=--flag=", "y"), 0);
 	assert_string_equal(first, "-");
 	assert_string_equal(v.text, "--flag=");
+}
+
+static void steps_in_order(void **state)
+{
+	char *many[2 * OPTION_STEPS_MAX + 4] = { (char *)"clone", (char *)"x", (char *)"y" };
+	struct values v = { 0 };
+	char *const *found;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(PARSE(&v, &found, &e, "--do=1", "x", "--now", "--do", "", "y", "--now"), 0);
+	assert_int_equal(v.steps.n, 4);
+	assert_string_equal(v.steps.step[0].option->name, "do");
+	assert_string_equal(v.steps.step[0].value, "1");
+	assert_string_equal(v.steps.step[1].option->name, "now");
+	assert_null(v.steps.step[1].value);
+	assert_string_equal(v.steps.step[2].value, "");
+	assert_string_equal(v.steps.step[3].option->name, "now");
+	assert_int_equal(PARSE(&v, &found, &e, "--now=1", "x", "y"), -1);
+	assert_non_null(strstr(e.text, "--now takes no value"));
+	assert_int_equal(PARSE(&v, &found, &e, "x", "y", "--do"), -1);
+	assert_non_null(strstr(e.text, "--do needs a value: X"));
+	for (int i = 0; i <= OPTION_STEPS_MAX; i++)
+		many[3 + i] = (char *)"--now";
+	v = (struct values){ 0 };
+	assert_int_equal(options_parse(&command, &v, 3 + OPTION_STEPS_MAX, many, &found, &e), 0);
+	assert_int_equal(v.steps.n, OPTION_STEPS_MAX);
+	v = (struct values){ 0 };
+	assert_int_equal(options_parse(&command, &v, 4 + OPTION_STEPS_MAX, many, &found, &e),
+			 -E2BIG);
 }
 
 static void expect_error(const struct err *e, int r, const char *text)
@@ -166,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_anywhere),
+		cmocka_unit_test(steps_in_order),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(no_operands),
 		cmocka_unit_test(help_is_found),
