@@ -15,7 +15,7 @@ extern const unsigned char vmrun_disk_init_start[], vmrun_disk_init_end[];
  * initramfs_build() - the whole initramfs in memory.
  * @modules_fd: O_PATH directory with modules.dep, or -1: every module is built
  *	into the kernel (--modules=none).
- * @want: of modules.h.
+ * @want: which modules it is to hold, with all that they need.
  * @init, @init_len: the program that becomes /init.
  * @ret: the archive; strbuf_free() it.
  *

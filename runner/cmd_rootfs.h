@@ -19,6 +19,9 @@ extern const struct rootfs_command cmd_rootfs_bootstrap;
 extern const struct rootfs_command cmd_rootfs_clone;
 extern const struct rootfs_command cmd_rootfs_export;
 extern const struct rootfs_command cmd_rootfs_import;
+extern const struct rootfs_command cmd_rootfs_customize;
+extern const struct rootfs_command cmd_rootfs_idshift;
 extern const struct rootfs_command cmd_rootfs_info;
+extern const struct rootfs_command cmd_rootfs_sysprep;
 
 #endif

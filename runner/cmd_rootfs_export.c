@@ -15,6 +15,8 @@
 #include "runner/cmd_rootfs.h"
 
 static const struct export_format formats[] = {
+	{ "oci", { ".oci" }, EXPORT_DIRECTORY, export_oci },
+	{ "oci-archive", { ".oci.tar" }, EXPORT_FILE, export_oci_archive },
 	{ "tar", { ".tar" }, EXPORT_STREAM, export_tar },
 	{ "tar.gz", { ".tar.gz", ".tgz" }, EXPORT_STREAM, export_tar },
 	{ "tar.xz", { ".tar.xz", ".txz" }, EXPORT_STREAM, export_tar },
@@ -37,8 +39,11 @@ static int parse_disk_size(void *field, const char *value, struct err *e)
 
 static const struct rootfs_option options[] = {
 	{ "format", OPTION_IS_TEXT, offsetof(struct export_options, format), "FORMAT",
-	  "tar, tar.gz, tar.xz, tar.zst, squashfs, erofs, raw, qcow2 (default: what DST ends in)",
+	  "oci, oci-archive, tar, tar.gz, tar.xz, tar.zst, squashfs, erofs, raw, qcow2 (default: "
+	  "what DST ends in)",
 	  NULL },
+	{ "image", OPTION_IS_TEXT, offsetof(struct export_options, image), "NAME",
+	  "oci, oci-archive: what the image is called (default: latest)", NULL },
 	{ "size", OPTION_IS_VALUE, offsetof(struct export_options, size), "SIZE",
 	  "of a disk image (raw, qcow2), with a unit: 10g (default: what DIR needs, and some)",
 	  parse_disk_size },
@@ -226,8 +231,8 @@ static const char *const operands[] = { "DIR", "DST", NULL };
 
 const struct rootfs_command cmd_rootfs_export = {
 	.name = "export",
-	.usage = "vmrun rootfs export [--format FORMAT] [--size SIZE] [--force] [--shared] "
-		 "[--idmap MAP] DIR DST",
+	.usage = "vmrun rootfs export [--format FORMAT] [--image NAME] [--size SIZE] [--force] "
+		 "[--shared] [--idmap MAP] DIR DST",
 	.help = "make an archive, a file system or a disk image of a root directory: DST, or "
 		"standard output for \"-\"; the same "
 		"one for the same directory",

@@ -67,8 +67,7 @@ static const struct compression *find_compression(const char *name)
 	return NULL;
 }
 
-static int add_compression(const struct archive_lib *lib, struct archive *a, const char *name,
-			   struct err *e)
+int pack_compress(const struct archive_lib *lib, struct archive *a, const char *name, struct err *e)
 {
 	const struct compression *c = find_compression(name);
 
@@ -112,7 +111,7 @@ int pack_prepare(const char *compression, struct err *e)
 	probe = lib->archive_write_new();
 	if (!probe)
 		return err_oom(e);
-	r = add_compression(lib, probe, compression, e);
+	r = pack_compress(lib, probe, compression, e);
 	lib->archive_write_free(probe);
 	return r;
 }
@@ -301,6 +300,11 @@ static void cleanup_dir(DIR **dir)
 		closedir(*dir);
 }
 
+static bool is_skipped(const struct packer *p, const struct item *it, const char *name)
+{
+	return p->in->skip && !*it->path && !strcmp(name, p->in->skip);
+}
+
 /* What is in a directory comes next, the first name first: so it is pushed last. */
 static int push_names(struct packer *p, const struct item *it, int fd, struct err *e)
 {
@@ -312,7 +316,7 @@ static int push_names(struct packer *p, const struct item *it, int fd, struct er
 	if (!dir)
 		return failed(it, "open directory", errno, e);
 	while ((r = tree_read(dir, it->path, &de, e)) > 0)
-		if (!is_leftover(de->d_name))
+		if (!is_leftover(de->d_name) && !is_skipped(p, it, de->d_name))
 			strvec_add(&names, de->d_name);
 	if (r == 0 && names.failed)
 		r = err_oom(e);
@@ -413,7 +417,7 @@ static int open_archive(struct packer *p, struct err *e)
 	    lib->archive_write_set_bytes_in_last_block(p->a, 1) != ARCHIVE_OK)
 		return err_msg(e, ENOTSUP, "%s on this host cannot write pax", ARCHIVE_LIB_NAME);
 	if (p->in->compression)
-		r = add_compression(lib, p->a, p->in->compression, e);
+		r = pack_compress(lib, p->a, p->in->compression, e);
 	if (r == 0 && lib->archive_write_open(p->a, p, NULL, write_some, NULL) != ARCHIVE_OK)
 		r = not_written(p, e);
 	return r;

@@ -49,11 +49,15 @@ bool tree_pop(struct tree_stack *stack, struct tree_dir *ret);
  */
 int tree_open(int root_fd, const char *path, int flags, int *ret_fd);
 
+/** tree_open_here() - the same; -EXDEV for what is mounted below @root_fd. */
+int tree_open_here(int root_fd, const char *path, int flags, int *ret_fd);
+
 /**
- * tree_open_dir() - the same, to be read.
+ * tree_open_dir() - as tree_open(), to be read; and as tree_open_here().
  * @ret: closedir() it.
  */
 int tree_open_dir(int root_fd, const char *path, DIR **ret, struct err *e);
+int tree_open_dir_here(int root_fd, const char *path, DIR **ret, struct err *e);
 
 /**
  * tree_read() - the next entry but "." and "..".
@@ -79,7 +83,8 @@ int tree_mount(int fd, uint64_t *ret);
 
 /**
  * tree_remove() - remove all that is below @root_fd, an O_PATH directory that nobody
- * else changes. The directory itself is left.
+ * else changes. The directory itself is left. What is mounted below it is not touched:
+ * it is an error.
  */
 int tree_remove(int root_fd, struct err *e);
 

@@ -7,6 +7,7 @@
 
 #include "rootfs-tools/inspect/info.h"
 #include "runner/base/cleanup.h"
+#include "runner/host/image_config.h"
 
 static const char *layout_name(enum idmap_kind kind)
 {
@@ -99,6 +100,10 @@ static void print_inside(const struct info *info, struct strbuf *out)
 	line(out, "init");
 	strbuf_printf(out, "%s\n", info_init_name(info->init));
 	print_kernels(info, out);
+	if (info->has_image_config) {
+		line(out, "defaults");
+		strbuf_puts(out, "of the image that it was made of: /" IMAGE_CONFIG_PATH "\n");
+	}
 	line(out, "size");
 	print_size(out, info->disk);
 	strbuf_puts(out, " on disk, ");
@@ -196,9 +201,9 @@ static json_t *inside_json(const struct root *root, const struct info *info)
 					      json_pack("{s:s, s:s}", "arch", info->shell.arch,
 							"libc", info->shell.libc);
 
-	return json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I}}",
+	return json_pack("{s:o, s:o, s:s, s:b, s:o, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I}}",
 			 "distribution", distribution, "programs", programs, "init",
-			 info_init_name(info->init), "kernels", kernels_json(info), "layout",
+			 info_init_name(info->init), "image_config", info->has_image_config, "kernels", kernels_json(info), "layout",
 			 layout_name(root->idmap.kind), "uid_map", map_json(&root->idmap.uids),
 			 "gid_map", map_json(&root->idmap.gids), "size", "disk_bytes",
 			 (json_int_t)info->disk, "content_bytes", (json_int_t)info->apparent,

@@ -152,6 +152,24 @@ const struct spec_option spec_options[] = {
 	},
 	{
 		.section = SECTION_COMMAND,
+		.name = "entrypoint",
+		.type = OPTION_TEXT,
+		FIELD(entrypoint),
+		.check = spec_value_check_entrypoint,
+		.metavar = "PROGRAM",
+		.help = "run this with the command's words rather than what the image that ROOT "
+			"was imported from has; \"\": the command alone",
+	},
+	{
+		.section = SECTION_COMMAND,
+		.name = "no-image-config",
+		.type = OPTION_FLAG,
+		FIELD(no_image_config),
+		.help = "command, environment, user and directory that an imported image brings "
+			"do not count",
+	},
+	{
+		.section = SECTION_COMMAND,
 		.name = "tty",
 		.letter = 't',
 		.type = OPTION_ENUM,

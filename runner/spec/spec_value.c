@@ -356,6 +356,13 @@ int spec_value_check_user(const char *value, struct err *e)
 	return 0;
 }
 
+int spec_value_check_entrypoint(const char *value, struct err *e)
+{
+	if (strlen(value) >= PATH_MAX)
+		return spec_value_bad(value, "is too long for a program's name", e);
+	return 0;
+}
+
 int spec_value_check_name(const char *value, struct err *e)
 {
 	size_t len = strlen(value);

@@ -40,6 +40,7 @@ int spec_value_idmap(struct vm_spec *spec, const char *value, struct err *e);
 int spec_value_check_path(const char *value, struct err *e);
 int spec_value_check_workdir(const char *value, struct err *e);
 int spec_value_check_user(const char *value, struct err *e);
+int spec_value_check_entrypoint(const char *value, struct err *e);
 int spec_value_check_name(const char *value, struct err *e);
 int spec_value_check_hostname(const char *value, struct err *e);
 int spec_value_check_append(const char *value, struct err *e);

@@ -29,6 +29,7 @@ void vm_spec_free(struct vm_spec *spec)
 		free(spec->disks[i].src);
 	free(spec->ports);
 	free(spec->root);
+	free(spec->entrypoint);
 	free(spec->kernel);
 	free(spec->modules);
 	free(spec->append);

@@ -73,6 +73,8 @@ struct vm_spec {
 
 	char *root;	       /* ROOT as typed */
 	struct strvec command; /* empty: the login shell */
+	char *entrypoint;      /* "": none; NULL: what the base's image has */
+	bool no_image_config;  /* what it says of how it is run does not count */
 
 	enum root_mode root_mode;
 	enum cache_policy cache;

@@ -16,6 +16,7 @@
 #include "initramfs/decompress.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
+#include "runner/host/base_dir.h"
 #include "runner/vm/channel.h"
 #include "runner/vm/disk_lock.h"
 #include "runner/vm/prepare.h"
@@ -60,7 +61,8 @@ static int lock_base(const struct jail_main *m, int *ret_fd, struct err *e)
 			       lock == LOCK_WRITER ? "in use by" : "being written by");
 	}
 	*ret_fd = steal_fd(&fd);
-	return 0;
+	/* What was looked at before the lock was there may be old. */
+	return base_dir_check_whole(*ret_fd, m->in->spec->root, e);
 }
 
 /* What is opened by its path in the jail is what QEMU will open, on the same rights. */
@@ -154,17 +156,22 @@ static int prepare(const struct jail_main *m, struct base_report *report,
 		.no_modules = spec->modules && !strcmp(spec->modules, "none"),
 		.disks = spec->n_disks > 0,
 	};
+	_cleanup_close_ int config = -1;
 	uint64_t jail_ns = timing_now();
 	int r = prepare_find(&in, report, &source, e);
 
-	if (r < 0)
+	if (r == 0 && !spec->no_image_config)
+		r = prepare_config(&in, &config, e);
+	if (r < 0) {
+		boot_source_close(&source);
 		return r;
+	}
 	*answer = (struct channel_msg){
 		.kind = CHANNEL_IDENT,
 		.ident = { .report = *report, .newest_ns = source.newest_ns, .jail_ns = jail_ns }
 	};
 	memcpy(answer->ident.stamp, source.stamp, sizeof(source.stamp));
-	r = ask(m, answer, -1, e);
+	r = ask(m, answer, config, e);
 	if (r == 0 && answer->kind == CHANNEL_BOOT) {
 		r = prepare_boot(&in, &source, report, &ret->kernel, &ret->initrd, e);
 		if (r == 0) {

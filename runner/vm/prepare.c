@@ -16,6 +16,7 @@
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 #include "runner/host/base_dir.h"
+#include "runner/host/image_config.h"
 #include "runner/host/kernel_find.h"
 #include "runner/vm/channel.h"
 #include "runner/vm/kcache.h"
@@ -96,6 +97,23 @@ static int to_memfd(const char *name, const void *data, size_t len, int *ret_fd,
 	if (r < 0)
 		return err_errno(e, -r, "cannot hold the %s in memory", name);
 	return seal_memfd(name, &fd, ret_fd, e);
+}
+
+int prepare_config(const struct prepare_input *in, int *ret_fd, struct err *e)
+{
+	_cleanup_(image_config_free) struct image_config config = { 0 };
+	_cleanup_strbuf_ struct strbuf packed = { 0 };
+	int r = image_config_read(in->root_fd, &config, e);
+
+	if (r < 0)
+		return err_prefix(e, "base '%s'", in->base);
+	*ret_fd = -1;
+	if (!config.there)
+		return 0;
+	image_config_pack(&config, &packed);
+	if (packed.failed)
+		return err_oom(e);
+	return to_memfd("image's defaults", packed.data, packed.len, ret_fd, e);
 }
 
 static int ask(int channel, const struct channel_msg *msg, struct channel_msg *ret, int *ret_fd,

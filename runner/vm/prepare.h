@@ -39,6 +39,12 @@ struct boot_source {
 int prepare_find(const struct prepare_input *in, struct base_report *ret_report,
 		 struct boot_source *ret, struct err *e);
 
+/**
+ * prepare_config() - how the image that the base was made of is run.
+ * @ret_fd: a sealed memory file with that, packed (image_config.h); -1: it says nothing.
+ */
+int prepare_config(const struct prepare_input *in, int *ret_fd, struct err *e);
+
 void boot_source_close(struct boot_source *source);
 
 /**

@@ -100,16 +100,18 @@ static int attempt(const struct launch_input *in, const struct start_say *say,
 	struct supervise_input si = {
 		.signal_fd = in->signal_fd,
 		.timeout_ms = in->deadline_ms,
-		.tty = use_tty(in->spec),
 		.warn = say->warn,
 	};
 	struct vm_launch launch;
 	int r = vm_start(in, say, &launch, e);
 
 	if (r == 0 && dry_run) {
+		if (launch.image.there)
+			strbuf_puts(dry_run, "defaults    /" IMAGE_CONFIG_PATH " of the base\n");
 		vm_plan_print(&launch.plan, dry_run);
 		explain_plan(&launch.plan, dry_run);
 	} else if (r == 0) {
+		si.tty = use_tty(launch.spec);
 		supervise(&launch, &si, ret);
 	}
 	if (launch.signal) {
@@ -208,6 +210,8 @@ static int set_scene(const struct vm_spec *spec, bool dry_run, struct scene *s, 
 					.owners = &s->base.owners };
 	int r = base_dir_open(spec->root, &s->base, e);
 
+	if (r == 0)
+		r = base_dir_check_whole(s->base.fd, spec->root, e);
 	if (r < 0)
 		return r;
 	s->in.spec = spec;
