@@ -49,12 +49,14 @@ PRELOAD_C := runner/preload/ram_readonly.c
 FILTER_C := runner/jail/filter_compile.c
 LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C) $(FILTER_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c rootfs-tools/*/*.c))
 GUEST_C := $(wildcard initramfs/guest/*.c)
+DISK_INIT_C := $(wildcard initramfs/disk/*.c)
+READER_C := $(wildcard rootfs-tools/disk/guest/*.c)
 ESCAPE_C := $(wildcard tests/escape/*.c)
 UNIT_C := $(wildcard tests/unit/test_*.c)
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
 HEADERS := $(wildcard runner/*.h runner/*/*.h initramfs/*.h initramfs/guest/*.h \
-	rootfs-tools/*/*.h tests/escape/*.h)
-ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
+	rootfs-tools/*/*.h rootfs-tools/disk/guest/*.h tests/escape/*.h)
+ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(DISK_INIT_C) $(READER_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
 SCRIPTS := $(shell grep -lE '^\#!/bin/(ba)?sh' contrib/* tests/run tests/*/* .ci/run 2>/dev/null) \
 	$(wildcard tests/lib/*.sh)
 
@@ -74,8 +76,9 @@ $(BUILD)/vmrun: $(call objects,$(COMMAND_C)) $(BUILD)/libvmrun.a
 	$(Q)$(CC) $(CFLAGS) $(VMRUN_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libvmrun.a: $(call objects,$(LIBRARY_C)) $(BUILD)/initramfs/guest_blob.o \
+		$(BUILD)/initramfs/disk_blob.o \
 		$(BUILD)/runner/preload/blob.o $(BUILD)/runner/vm/escape_blob.o \
-		$(BUILD)/runner/jail/filter_programs.o
+		$(BUILD)/runner/jail/filter_programs.o $(BUILD)/rootfs-tools/disk/guest_blob.o
 	@echo "  AR    $@"
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -90,6 +93,28 @@ $(BUILD)/initramfs/guest_blob.o: initramfs/guest_blob.S $(BUILD)/vmrun-init
 	$(Q)$(CC) -DVMRUN_INIT_PATH='"$(BUILD)/vmrun-init"' -fPIE -c -o $@ $<
 
 $(BUILD)/vmrun-init: $(GUEST_C) runner/proto/proto.c $(HEADERS)
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	$(Q)$(GUEST_CC) -I. -D_GNU_SOURCE $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(BUILD)/initramfs/disk_blob.o: initramfs/disk_blob.S $(BUILD)/vmrun-disk-init
+	@mkdir -p $(@D)
+	@echo "  AS    $@"
+	$(Q)$(CC) -DVMRUN_DISK_INIT_PATH='"$(BUILD)/vmrun-disk-init"' -fPIE -c -o $@ $<
+
+# With what it shares with vmrun-init; the linker leaves the rest of that out.
+$(BUILD)/vmrun-disk-init: $(DISK_INIT_C) $(addprefix initramfs/guest/,modules.c report.c link.c fail.c) \
+		runner/proto/proto.c $(HEADERS)
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	$(Q)$(GUEST_CC) -I. -D_GNU_SOURCE $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(BUILD)/rootfs-tools/disk/guest_blob.o: rootfs-tools/disk/guest_blob.S $(BUILD)/vmrun-disk-reader
+	@mkdir -p $(@D)
+	@echo "  AS    $@"
+	$(Q)$(CC) -DDISK_READER_PATH='"$(BUILD)/vmrun-disk-reader"' -fPIE -c -o $@ $<
+
+$(BUILD)/vmrun-disk-reader: $(READER_C) $(HEADERS)
 	@mkdir -p $(@D)
 	@echo "  GUEST $@"
 	$(Q)$(GUEST_CC) -I. -D_GNU_SOURCE $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)

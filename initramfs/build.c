@@ -88,7 +88,8 @@ static int add_module(struct image *img, int modules_fd, const char *path, struc
 	return 0;
 }
 
-static int find_modules(int modules_fd, struct strvec *ret, struct err *e)
+static int find_modules(int modules_fd, const struct module_want *want, struct strvec *ret,
+			struct err *e)
 {
 	_cleanup_free_ char *dep = NULL;
 	_cleanup_free_ char *builtin = NULL;
@@ -100,7 +101,7 @@ static int find_modules(int modules_fd, struct strvec *ret, struct err *e)
 	r = fs_read_regular(modules_fd, "modules.builtin", MODULES_DEP_MAX, &builtin, &builtin_len);
 	if (r < 0 && r != -ENOENT)
 		return err_errno(e, -r, "cannot read the kernel's modules.builtin");
-	return modules_closure(dep, dep_len, builtin, builtin_len, modules_wanted, ret, e);
+	return modules_closure(dep, dep_len, builtin, builtin_len, want, ret, e);
 }
 
 static int identify(int modules_fd, const char *path, struct strbuf *ids, uint64_t *newest_ns)
@@ -122,7 +123,8 @@ static int identify(int modules_fd, const char *path, struct strbuf *ids, uint64
 	return 0;
 }
 
-int initramfs_identify(int modules_fd, struct strbuf *ids, uint64_t *newest_ns, struct err *e)
+int initramfs_identify(int modules_fd, const struct module_want *want, struct strbuf *ids,
+		       uint64_t *newest_ns, struct err *e)
 {
 	_cleanup_strvec_ struct strvec paths = { 0 };
 	int r;
@@ -130,7 +132,7 @@ int initramfs_identify(int modules_fd, struct strbuf *ids, uint64_t *newest_ns, 
 	if (modules_fd < 0)
 		return 0;
 	/* modules.dep and modules.builtin tell no more than this list. */
-	r = find_modules(modules_fd, &paths, e);
+	r = find_modules(modules_fd, want, &paths, e);
 	for (size_t i = 0; r == 0 && i < paths.n; i++) {
 		r = identify(modules_fd, paths.v[i], ids, newest_ns);
 		if (r < 0)
@@ -141,14 +143,15 @@ int initramfs_identify(int modules_fd, struct strbuf *ids, uint64_t *newest_ns, 
 	return r;
 }
 
-static int add_modules(struct image *img, int modules_fd, struct err *e)
+static int add_modules(struct image *img, int modules_fd, const struct module_want *want,
+		       struct err *e)
 {
 	_cleanup_strvec_ struct strvec paths = { 0 };
 	_cleanup_strbuf_ struct strbuf list = { 0 };
 	int r;
 
 	if (modules_fd >= 0) {
-		r = find_modules(modules_fd, &paths, e);
+		r = find_modules(modules_fd, want, &paths, e);
 		if (r < 0)
 			return r;
 	}
@@ -161,8 +164,8 @@ static int add_modules(struct image *img, int modules_fd, struct err *e)
 	return 0;
 }
 
-int initramfs_build(int modules_fd, const void *init, size_t init_len, struct strbuf *ret,
-		    struct err *e)
+int initramfs_build(int modules_fd, const struct module_want *want, const void *init,
+		    size_t init_len, struct strbuf *ret, struct err *e)
 {
 	struct image img = { 0 };
 	int r;
@@ -172,7 +175,7 @@ int initramfs_build(int modules_fd, const void *init, size_t init_len, struct st
 	image_add_node(&img, "dev/console", S_IFCHR | 0600, 5, 1);
 	image_add(&img, "init", S_IFREG | 0755, init, init_len);
 	image_add(&img, "lib", S_IFDIR | 0755, NULL, 0);
-	r = add_modules(&img, modules_fd, e);
+	r = add_modules(&img, modules_fd, want, e);
 	image_finish(&img);
 	if (r == 0 && img.out.failed)
 		r = err_oom(e);

@@ -33,15 +33,26 @@
 
 #define NO_9P "which Debian's cloud flavour and RHEL's kernels are built without"
 
+/* clang-format off: rows of a table. */
+#define ALWAYS_WANTED \
+	{ "virtio_pci", true, "every device of the guest (CONFIG_VIRTIO_PCI)" }, \
+	{ "virtio_console", true, "the connection to the guest (CONFIG_VIRTIO_CONSOLE)" }, \
+	{ "9p", true, "the root file system (CONFIG_9P_FS, " NO_9P ")" }, \
+	{ "9pnet_virtio", true, "the root file system (CONFIG_NET_9P_VIRTIO, " NO_9P ")" }, \
+	{ "overlay", false, "--ephemeral (CONFIG_OVERLAY_FS)" }, \
+	{ "virtio_net", false, "--network (CONFIG_VIRTIO_NET)" }, \
+	{ "virtio_rng", false, "random numbers from the host (CONFIG_HW_RANDOM_VIRTIO)" }, \
+	{ "vmgenid", false, "new random numbers after a restore (CONFIG_VMGENID)" }
+/* clang-format on */
+
 const struct module_want modules_wanted[] = {
-	{ "virtio_pci", true, "every device of the guest (CONFIG_VIRTIO_PCI)" },
-	{ "virtio_console", true, "the connection to the guest (CONFIG_VIRTIO_CONSOLE)" },
-	{ "9p", true, "the root file system (CONFIG_9P_FS, " NO_9P ")" },
-	{ "9pnet_virtio", true, "the root file system (CONFIG_NET_9P_VIRTIO, " NO_9P ")" },
-	{ "overlay", false, "--ephemeral (CONFIG_OVERLAY_FS)" },
-	{ "virtio_net", false, "--network (CONFIG_VIRTIO_NET)" },
-	{ "virtio_rng", false, "random numbers from the host (CONFIG_HW_RANDOM_VIRTIO)" },
-	{ "vmgenid", false, "new random numbers after a restore (CONFIG_VMGENID)" },
+	ALWAYS_WANTED,
+	{ NULL, false, NULL },
+};
+
+const struct module_want modules_wanted_with_disks[] = {
+	ALWAYS_WANTED,
+	{ "virtio_blk", true, "--disk (CONFIG_VIRTIO_BLK)" },
 	{ NULL, false, NULL },
 };
 

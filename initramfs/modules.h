@@ -22,8 +22,9 @@ struct module_want {
 	const char *why;  /* for the error: "the root file system (CONFIG_NET_9P_VIRTIO)" */
 };
 
-/* What vmrun-init needs; ends with a NULL name. */
+/* What vmrun-init needs; ends with a NULL name. And of a guest that has disks. */
 extern const struct module_want modules_wanted[];
+extern const struct module_want modules_wanted_with_disks[];
 
 /**
  * modules_closure() - load order for @want.

@@ -16,6 +16,11 @@ static const struct rootfs_command *const commands[] = {
 	&cmd_rootfs_info,
 	&cmd_rootfs_import,
 	&cmd_rootfs_clone,
+	&cmd_rootfs_export,
+	&cmd_rootfs_customize,
+	&cmd_rootfs_sysprep,
+	&cmd_rootfs_shrink,
+	&cmd_rootfs_idshift,
 	NULL,
 };
 

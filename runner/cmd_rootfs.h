@@ -17,7 +17,12 @@ int cmd_rootfs_tell_losses(const struct losses *losses);
 /* One a file, runner/cmd_rootfs_NAME.c. */
 extern const struct rootfs_command cmd_rootfs_bootstrap;
 extern const struct rootfs_command cmd_rootfs_clone;
+extern const struct rootfs_command cmd_rootfs_export;
 extern const struct rootfs_command cmd_rootfs_import;
+extern const struct rootfs_command cmd_rootfs_customize;
+extern const struct rootfs_command cmd_rootfs_idshift;
 extern const struct rootfs_command cmd_rootfs_info;
+extern const struct rootfs_command cmd_rootfs_shrink;
+extern const struct rootfs_command cmd_rootfs_sysprep;
 
 #endif

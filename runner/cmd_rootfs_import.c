@@ -2,10 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rootfs-tools/archive/import.h"
 #include "rootfs-tools/core/enter.h"
+#include "rootfs-tools/disk/import_disk.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 #include "runner/cmd_print.h"
@@ -18,16 +21,37 @@ static bool is_file(const struct import_source *src)
 
 /* The first one that is it; an archive is found out only by reading it. */
 static const struct import_kind kinds[] = {
+	{ "disk", import_disk_detect, import_disk },
+	{ "oci", import_is_oci, import_oci },
 	{ "tar", is_file, import_tar },
 };
 
+static int check_sha256(void *field, const char *value, struct err *e)
+{
+	(void)field;
+	if (strlen(value) != 64 || strspn(value, "0123456789abcdefABCDEF") != 64)
+		return err_msg(e, EINVAL, "'%s' is no SHA-256 digest, 64 hexadecimal digits",
+			       value);
+	return 0;
+}
+
 static const struct rootfs_option options[] = {
 	{ "format", OPTION_IS_TEXT, offsetof(struct import_options, format), "FORMAT",
-	  "what SRC is, rather than to look: tar", NULL },
+	  "what SRC is, rather than to look: tar, oci or disk", NULL },
+	{ "sha256", OPTION_IS_TEXT, offsetof(struct import_options, sha256), "DIGEST",
+	  "what SRC must have, in hexadecimal digits", check_sha256 },
+	{ "image", OPTION_IS_TEXT, offsetof(struct import_options, image), "NAME",
+	  "oci: which image, where SRC holds several", NULL },
 	{ "idmap", OPTION_IS_VALUE, offsetof(struct import_options, idmap), "MAP",
 	  "the guest's ids: auto (your subordinate ones), caller, subid, single or "
 	  "GUEST:HOST:COUNT[,...]",
 	  root_idmap_parse },
+	{ "kernel", OPTION_IS_TEXT, offsetof(struct import_options, kernel), "ROOT",
+	  "of a disk: the root directory, or its boot/vmlinuz-VERSION, whose kernel reads it; "
+	  "else the host's",
+	  NULL },
+	{ "partition", OPTION_IS_TEXT, offsetof(struct import_options, partition), "N",
+	  "of a disk: the partition with the root, where there are several", NULL },
 	{ 0 },
 };
 
@@ -58,68 +82,140 @@ static const struct import_kind *find_kind(const struct import_source *src, cons
 	return NULL;
 }
 
-static int choose_kind(int fd, const struct import_options *o, const char *path,
-		       const struct import_kind **ret, struct err *e)
-{
-	_cleanup_free_ uint8_t *head = malloc(IMPORT_HEAD_MAX);
-	struct import_source src = { .fd = fd, .head = head };
-	ssize_t n;
-
-	if (!head)
-		return err_oom(e);
-	if (fstat(fd, &src.st) < 0)
-		return err_errno(e, errno, "cannot stat '%s'", path);
-	n = S_ISDIR(src.st.st_mode) ? 0 : fs_pread_all(fd, head, IMPORT_HEAD_MAX, 0);
-	src.head_len = n > 0 ? (size_t)n : 0;
-	*ret = find_kind(&src, o->format);
-	if (*ret)
-		return 0;
-	if (o->format)
-		return err_msg(e, EINVAL, "--format: '%s' is none that can be imported", o->format);
-	return err_msg(e, EINVAL, "'%s' is nothing that can be imported", path);
-}
-
 struct command {
 	const struct import_options *options;
 	const char *src_path;
 	const char *dst_path;
 	int src;
+	struct stat src_st;
 	struct partial dst;
 	struct idmap_choice idmap;
 	struct unpack_report *report;
+	bool showing;
 };
 
-static int import(struct command *c, int signal_fd, int *ret_signal, struct err *e)
+static int choose_kind(const struct command *c, const struct import_kind **ret, struct err *e)
 {
-	const struct import_kind *kind = NULL;
-	struct import in = {
+	_cleanup_free_ uint8_t *head = malloc(IMPORT_HEAD_MAX);
+	struct import_source src = { .fd = c->src, .st = c->src_st, .head = head };
+	const char *format = c->options->format;
+	ssize_t n;
+
+	if (!head)
+		return err_oom(e);
+	/* Nothing of a pipe, which has no places. */
+	n = is_file(&src) ? fs_pread_all(c->src, head, IMPORT_HEAD_MAX, 0) : 0;
+	src.head_len = n > 0 ? (size_t)n : 0;
+	*ret = find_kind(&src, format);
+	if (*ret && c->options->image && (*ret)->run != import_oci)
+		return err_msg(e, EINVAL, "--image is for images of containers, and '%s' is none",
+			       c->src_path);
+	if (*ret)
+		return 0;
+	if (format)
+		return err_msg(e, EINVAL, "--format: '%s' is none that can be imported", format);
+	return err_msg(e, EINVAL, "'%s' is nothing that can be imported", c->src_path);
+}
+
+static int verify(const struct command *c, int signal_fd, int *ret_signal, struct err *e)
+{
+	const char *want = c->options->sha256;
+
+	if (!want)
+		return 0;
+	if (S_ISDIR(c->src_st.st_mode))
+		return err_msg(e, EINVAL, "--sha256: '%s' is a directory", c->src_path);
+	/* What is there only once is verified while it is read. */
+	if (!S_ISREG(c->src_st.st_mode))
+		return 0;
+	return import_verify(c->src, c->src_path, want, signal_fd, ret_signal, e);
+}
+
+/* To somebody who sits there and waits. */
+static void show(void *arg)
+{
+	struct command *c = arg;
+	unsigned long long mib = c->report->read >> 20, all = (uint64_t)c->src_st.st_size >> 20;
+
+	if (S_ISREG(c->src_st.st_mode) && all)
+		fprintf(stderr, "\r%llu of %llu MiB\033[K", mib, all);
+	else
+		fprintf(stderr, "\r%llu MiB\033[K", mib);
+	c->showing = true;
+}
+
+static void show_no_more(const struct command *c)
+{
+	if (c->showing)
+		fprintf(stderr, "\r\033[K");
+}
+
+/* An archive may hold anything else, too. */
+static void warn_of_no_root(const struct import *in)
+{
+	struct err e, why;
+
+	if (import_check(in, &why) == 0)
+		return;
+	err_msg(&e, 0,
+		"'%.300s' is no root directory that can be run: it has no /bin, /sbin or "
+		"/usr/bin",
+		in->dst->name);
+	cmd_warn(why.errnum == EINVAL ? e.text : why.text);
+}
+
+static int fill(struct command *c, const struct import_kind *kind, int signal_fd, int *ret_signal,
+		struct err *e)
+{
+	const struct import in = {
 		.src_path = c->src_path,
+		.src = c->src,
 		.options = c->options,
 		.idmap = &c->idmap,
 		.dst = &c->dst,
 		.signal_fd = signal_fd,
 		.report = c->report,
+		.tick = isatty(STDERR_FILENO) ? show : NULL,
+		.tick_arg = c,
 	};
 	struct err while_removing;
-	int r = open_src(c->src_path, &c->src, e);
+	int r = partial_begin(&c->dst, &c->idmap, e);
 
 	if (r == 0)
-		r = choose_kind(c->src, c->options, c->src_path, &kind, e);
+		r = kind->run(&in, ret_signal, e);
+	show_no_more(c);
 	if (r == 0)
-		r = root_idmap_for_new(&c->options->idmap, &c->idmap, e);
-	if (r == 0)
-		r = partial_open(c->dst_path, &c->dst, e);
-	if (r == 0)
-		r = partial_begin(&c->dst, &c->idmap, e);
-	if (r < 0)
-		return r;
-	in.src = c->src;
-	r = kind->run(&in, ret_signal, e);
+		warn_of_no_root(&in);
 	if (r == 0)
 		r = partial_finish(&c->dst, e);
 	if (r < 0 && partial_remove(&c->dst, &while_removing) < 0)
 		cmd_warn(while_removing.text);
 	return r;
+}
+
+static int import(struct command *c, int signal_fd, int *ret_signal, struct err *e)
+{
+	const struct import_kind *kind = NULL;
+	int r = open_src(c->src_path, &c->src, e);
+
+	if (r == 0 && fstat(c->src, &c->src_st) < 0)
+		r = err_errno(e, errno, "cannot stat '%s'", c->src_path);
+	if (r == 0)
+		r = choose_kind(c, &kind, e);
+	if (r == 0)
+		r = root_idmap_for_new(&c->options->idmap, &c->idmap, e);
+	if (r == 0)
+		r = partial_open(c->dst_path, &c->dst, e);
+	if (r == 0)
+		r = verify(c, signal_fd, ret_signal, e);
+	return r == 0 ? fill(c, kind, signal_fd, ret_signal, e) : r;
+}
+
+static int tell(const struct command *c)
+{
+	if (*c->idmap.warning)
+		cmd_warn(c->idmap.warning);
+	return cmd_rootfs_tell_losses(&c->report->losses);
 }
 
 static int import_and_tell(struct command *c)
@@ -133,9 +229,7 @@ static int import_and_tell(struct command *c)
 		r = import(c, signals, &signal, &e);
 	if (r < 0)
 		return r == -EINTR ? 128 + signal : cmd_fail(&e);
-	if (*c->idmap.warning)
-		cmd_warn(c->idmap.warning);
-	return cmd_rootfs_tell_losses(&c->report->losses);
+	return tell(c);
 }
 
 static int run(const void *values, char *const *operands)
@@ -166,7 +260,8 @@ static const char *const operands[] = { "SRC", "DIR", NULL };
 
 const struct rootfs_command cmd_rootfs_import = {
 	.name = "import",
-	.usage = "vmrun rootfs import [--format FORMAT] [--idmap MAP] SRC DIR",
+	.usage = "vmrun rootfs import [--format FORMAT] [--sha256 DIGEST] [--image NAME] "
+		 "[--kernel ROOT] [--partition N] [--idmap MAP] SRC DIR",
 	.help = "make a root directory of an archive: SRC, or standard input for \"-\"",
 	.options = options,
 	.operands = operands,

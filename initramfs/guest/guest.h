@@ -17,11 +17,12 @@
 
 /**
  * modules_load() - load the modules that /modules lists, then free their memory.
+ * @enough: asked before each one whether the rest is still needed. May be NULL.
  *
  * One that does not load is reported on the console: whether the guest can do
  * without it shows later.
  */
-void modules_load(void);
+void modules_load(bool (*enough)(void *arg), void *arg);
 
 /* port.c */
 
@@ -116,6 +117,17 @@ void etc_mount(const struct conf *c);
 
 /* volumes.c */
 int volumes_mount(const struct conf *c, int initramfs, struct fail *f);
+
+/* disks.c */
+
+/** disks_prepare() - take hold of all disks: what the command does to /dev is its own. */
+void disks_prepare(void);
+/**
+ * disks_sync() - have all that was written in the host's files. sync(2) alone leaves
+ * what was written past a file system in QEMU, which is killed.
+ * Return: false if there are no disks: then nothing was done.
+ */
+bool disks_sync(void);
 
 /* net.c */
 

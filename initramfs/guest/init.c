@@ -131,7 +131,8 @@ static int boot(struct link *l)
 	vmgenid_prepare();
 	exec_prepare(&pipes);
 	uevents = port_listen();
-	modules_load();
+	modules_load(NULL, NULL);
+	disks_prepare();
 	net_prepare();
 	r = port_open(uevents, &fd);
 	if (uevents >= 0)
@@ -268,7 +269,7 @@ static _Noreturn void finish(struct link *l, int r, int status, const struct fai
 	if (r < 0)
 		kill(-1, SIGKILL);
 	place_undo();
-	if (host_files_writable())
+	if (!disks_sync() && host_files_writable())
 		sync();
 	r = r < 0 ? send_fail(l, f) : send_exit(l, status);
 	if (r == 0)

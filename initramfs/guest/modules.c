@@ -21,7 +21,7 @@ static void load(const char *path)
 	unlink(path);
 }
 
-void modules_load(void)
+void modules_load(bool (*enough)(void *arg), void *arg)
 {
 	static char list[LIST_MAX];
 	char *line, *next;
@@ -36,6 +36,8 @@ void modules_load(void)
 		next = line + strcspn(line, "\n");
 		if (*next)
 			*next++ = '\0';
+		if (enough && enough(arg))
+			break;
 		if (*line)
 			load(line);
 	}

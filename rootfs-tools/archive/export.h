@@ -27,6 +27,8 @@ struct export_options {
 	const char *format; /* a row's name; NULL: by the end of DST's name */
 	bool force;	    /* a file that is there is replaced */
 	bool shared;	    /* even while a guest writes to it */
+	const char *image;  /* oci: what the image is called; NULL: "latest" */
+	uint64_t size;	    /* of a disk image, bytes; 0: to fit */
 };
 
 /* Of fixed size: filled inside, read outside. */
@@ -69,5 +71,9 @@ struct export_format {
  * was made.
  */
 int export_tar(const struct export *x, int *ret_signal, struct err *e);
+
+/** export_oci() - an OCI image layout; export_oci_archive() - a tar of one: oci_export.c. */
+int export_oci(const struct export *x, int *ret_signal, struct err *e);
+int export_oci_archive(const struct export *x, int *ret_signal, struct err *e);
 
 #endif

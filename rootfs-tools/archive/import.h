@@ -38,6 +38,8 @@ struct import {
 	struct partial *dst; /* begun, empty, the caller's and closed to all others */
 	int signal_fd;
 	struct unpack_report *report; /* enter_share()d */
+	void (*tick)(void *arg);      /* as of struct enter; may be NULL */
+	void *tick_arg;
 };
 
 /* What is known of SRC when its kind is looked for. */
@@ -56,6 +58,30 @@ struct import_kind {
 };
 
 /**
+ * import_verify() - compare the SHA-256 digest of a file with the one that was asked for.
+ * @src: a regular file; its offset is left as it is.
+ * @ret_signal: what ended it where -EINTR is returned.
+ */
+int import_verify(int src, const char *path, const char *want, int signal_fd, int *ret_signal,
+		  struct err *e);
+
+/**
+ * import_check() - whether what was made, and is not finished yet, can be a root directory.
+ *
+ * An archive may hold anything else: a reason to warn.
+ */
+int import_check(const struct import *import, struct err *e);
+
+/**
+ * import_by_pipe() - let @run work on a SRC that it only has by a pipe (feed.h), and verify
+ * the checksum that was asked for.
+ * @run: gets @import with that pipe as .src.
+ */
+int import_by_pipe(const struct import *import,
+		   int (*run)(const struct import *in, int *ret_signal, struct err *e),
+		   int *ret_signal, struct err *e);
+
+/**
  * import_tar() - any archive that unpack.h reads.
  *
  * Each of these: -EINTR with @ret_signal, or another -errno; the command removes what
@@ -63,5 +89,11 @@ struct import_kind {
  * no longer be the caller's.
  */
 int import_tar(const struct import *import, int *ret_signal, struct err *e);
+
+/** import_oci() - an OCI image layout, or an archive of one: oci_import.c. */
+int import_oci(const struct import *import, int *ret_signal, struct err *e);
+
+/** import_is_oci() - a directory, or a tar that begins with what a layout has. */
+bool import_is_oci(const struct import_source *src);
 
 #endif

@@ -24,18 +24,14 @@
 
 #include "rootfs-tools/core/losses.h"
 #include "runner/base/err.h"
-
-/* Of fixed size: filled inside, read outside. */
-struct pack_report {
-	uint64_t entries;
-	struct losses losses;
-};
+#include "runner/host/archive_lib.h"
 
 struct pack {
 	int root;		 /* O_PATH */
 	int fd;			 /* written from where it stands, never seeked */
 	const char *compression; /* "gz", "xz", "zst"; NULL: none */
 	int64_t epoch;		 /* no time is later: seconds, or INT64_MAX */
+	const char *skip;	 /* a name in the root itself that is left out, or NULL */
 };
 
 /**
@@ -43,7 +39,11 @@ struct pack {
  */
 int pack_prepare(const char *compression, struct err *e);
 
+/** pack_compress() - what @a writes, as "gz", "xz" or "zst"; before it is opened. */
+int pack_compress(const struct archive_lib *lib, struct archive *a, const char *name,
+		  struct err *e);
+
 /** pack_run() - inside. */
-int pack_run(const struct pack *pack, struct pack_report *report, struct err *e);
+int pack_run(const struct pack *pack, struct losses *losses, struct err *e);
 
 #endif

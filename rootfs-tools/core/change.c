@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "rootfs-tools/core/tree_copy_data.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
-
-#define TEMP_SIZE 40
 
 int change_open_dir(int root, const char *path)
 {
@@ -32,23 +32,66 @@ int change_remove(int dir, const char *where, const char *name, struct err *e)
 	return 0;
 }
 
-/* One that the tree cannot have prepared for. */
-static int temp_name(char ret[TEMP_SIZE])
+int change_temp_name(char ret[CHANGE_TEMP_SIZE])
 {
 	uint64_t random;
 
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return -errno;
-	snprintf(ret, TEMP_SIZE, ".vmrun-new-%016" PRIx64, random);
+	snprintf(ret, CHANGE_TEMP_SIZE, ".vmrun-new-%016" PRIx64, random);
 	return 0;
 }
 
-static int fill(int fd, const struct change_attrs *attrs, const void *data, size_t len)
+/* What goes into a new file. */
+struct content {
+	const void *data;
+	size_t len;
+	int in;	 /* instead, up to its end; -1 */
+	int old; /* whose extended attributes it gets; -1 */
+};
+
+static int copy_all(int in, int out)
 {
-	int r = fs_write_all(fd, data, len);
+	char buffer[65536];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(in, buffer, sizeof(buffer), at)) > 0) {
+		int r = fs_write_all(out, buffer, (size_t)n);
+
+		if (r < 0)
+			return r;
+		at += n;
+	}
+	return n < 0 ? -errno : 0;
+}
+
+/* What only real root may set is not ours to keep. */
+static void lose_xattr(void *arg, const char *name, int errnum)
+{
+	(void)arg;
+	(void)name;
+	(void)errnum;
+}
+
+static int keep_xattrs(int old, int fd)
+{
+	_cleanup_free_ struct copy_ways *ways = calloc(1, sizeof(*ways));
+	const struct xattr_file from = { .fd = old }, to = { .fd = fd };
+
+	return ways ? copy_xattrs(ways, &from, &to, lose_xattr, NULL) : -ENOMEM;
+}
+
+static int fill(int fd, const struct change_attrs *attrs, const struct content *c)
+{
+	int r = c->in >= 0 ? copy_all(c->in, fd) : fs_write_all(fd, c->data, c->len);
 
 	/* The owner first: a change of it clears bits of the mode. */
-	if (r == 0 && (fchown(fd, attrs->uid, attrs->gid) < 0 || fchmod(fd, attrs->mode) < 0))
+	if (r == 0 && fchown(fd, attrs->uid, attrs->gid) < 0)
+		r = -errno;
+	if (r == 0 && c->old >= 0)
+		r = keep_xattrs(c->old, fd);
+	if (r == 0 && fchmod(fd, attrs->mode) < 0)
 		r = -errno;
 	return r;
 }
@@ -64,16 +107,16 @@ static int put(int dir, const char *temp, const char *name)
 	return r;
 }
 
-int change_replace(int dir, const char *where, const char *name, const struct change_attrs *attrs,
-		   const void *data, size_t len, struct err *e)
+static int replace(int dir, const char *where, const char *name, const struct change_attrs *attrs,
+		   const struct content *c, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
-	char temp[TEMP_SIZE];
-	int r = temp_name(temp);
+	char temp[CHANGE_TEMP_SIZE];
+	int r = change_temp_name(temp);
 
 	if (r == 0) {
 		fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		r = fd < 0 ? -errno : fill(fd, attrs, data, len);
+		r = fd < 0 ? -errno : fill(fd, attrs, c);
 		if (fd >= 0 && r < 0)
 			unlinkat(dir, temp, 0);
 	}
@@ -82,10 +125,43 @@ int change_replace(int dir, const char *where, const char *name, const struct ch
 	return r < 0 ? err_errno(e, -r, "cannot write %s/%s of the root directory", where, name) : 0;
 }
 
+int change_replace(int dir, const char *where, const char *name, const struct change_attrs *attrs,
+		   const void *data, size_t len, struct err *e)
+{
+	const struct content c = { .data = data, .len = len, .in = -1, .old = -1 };
+
+	return replace(dir, where, name, attrs, &c, e);
+}
+
+int change_replace_from(int dir, const char *where, const char *name,
+			const struct change_attrs *attrs, int in, struct err *e)
+{
+	const struct content c = { .in = in, .old = -1 };
+
+	return replace(dir, where, name, attrs, &c, e);
+}
+
+int change_rewrite(int dir, const char *where, const char *name,
+		   const struct change_attrs *otherwise, const void *data, size_t len,
+		   struct err *e)
+{
+	_cleanup_close_ int old =
+		openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct content c = { .data = data, .len = len, .in = -1, .old = -1 };
+	struct change_attrs attrs = *otherwise;
+	struct stat st;
+
+	if (old >= 0 && fstat(old, &st) == 0 && S_ISREG(st.st_mode)) {
+		attrs = (struct change_attrs){ st.st_mode & 0777, st.st_uid, st.st_gid };
+		c.old = old;
+	}
+	return replace(dir, where, name, &attrs, &c, e);
+}
+
 int change_symlink(int dir, const char *where, const char *name, const char *target, struct err *e)
 {
-	char temp[TEMP_SIZE];
-	int r = temp_name(temp);
+	char temp[CHANGE_TEMP_SIZE];
+	int r = change_temp_name(temp);
 
 	if (r == 0 && symlinkat(target, dir, temp) < 0)
 		r = -errno;

@@ -44,6 +44,25 @@ int change_replace(int dir, const char *where, const char *name, const struct ch
 		   const void *data, size_t len, struct err *e);
 
 /**
+ * change_rewrite() - as change_replace(), but where it comes in the place of a regular file,
+ * owner, mode (less setuid and setgid) and extended attributes are that one's.
+ * @otherwise: for a file that is new.
+ */
+int change_rewrite(int dir, const char *where, const char *name,
+		   const struct change_attrs *otherwise, const void *data, size_t len,
+		   struct err *e);
+
+/**
+ * change_replace_from() - as change_replace(), with what is in the regular file @in.
+ */
+int change_replace_from(int dir, const char *where, const char *name,
+			const struct change_attrs *attrs, int in, struct err *e);
+
+/** change_temp_name() - a name that the tree cannot have prepared for. Return: 0 or -errno. */
+#define CHANGE_TEMP_SIZE 40
+int change_temp_name(char ret[CHANGE_TEMP_SIZE]);
+
+/**
  * change_symlink() - the same with a symlink to @target, root's.
  */
 int change_symlink(int dir, const char *where, const char *name, const char *target, struct err *e);

@@ -14,6 +14,8 @@
 #include "runner/base/cleanup.h"
 #include "runner/jail/jail.h"
 
+#define TICK_MS 500
+
 /* What the child knows. */
 struct operation {
 	struct jail jail;
@@ -55,19 +57,26 @@ static void child_main(void *arg)
 }
 
 /* Waits for its word. Return: 0, or -EINTR with the signal that came first. */
-static int await(int channel, int signal_fd, int *ret_signal, struct err *ret)
+static int await(int channel, const struct enter *in, int *ret_signal, struct err *ret)
 {
 	struct pollfd fds[] = { { .fd = channel, .events = POLLIN },
-				{ .fd = signal_fd, .events = POLLIN } };
+				{ .fd = in->signal_fd, .events = POLLIN } };
 	struct signalfd_siginfo info;
 	ssize_t n;
 
 	for (;;) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+		int ready = poll(fds, ARRAY_SIZE(fds), in->tick ? TICK_MS : -1);
+
+		if (ready < 0 && errno != EINTR)
 			return err_errno(ret, errno, "cannot wait for the operation");
+		if (ready <= 0) {
+			if (in->tick)
+				in->tick(in->tick_arg);
+			continue;
+		}
 		if (fds[0].revents)
 			break;
-		if (fds[1].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (fds[1].revents && read(in->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 			*ret_signal = (int)info.ssi_signo;
 			return err_msg(ret, EINTR, "interrupted");
 		}
@@ -114,7 +123,7 @@ int enter_run(const struct enter *in, int (*op)(const int *dirs, void *arg, stru
 	close(o.channel);
 	if (r < 0)
 		return r;
-	r = await(channel, in->signal_fd, ret_signal, &said);
+	r = await(channel, in, ret_signal, &said);
 	/* Nothing of it may go on when this returns. */
 	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0 && errno == EINTR)

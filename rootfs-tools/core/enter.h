@@ -49,6 +49,8 @@ struct enter {
 	const int *fds; /* of the caller's, open inside under the same numbers; all above 2 */
 	unsigned int n_fds;
 	int signal_fd; /* of enter_signals(); -1: nothing interrupts it */
+	void (*tick)(void *arg); /* outside, twice a second: to show how far it is; NULL: not */
+	void *tick_arg;
 };
 
 /**

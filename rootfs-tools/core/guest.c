@@ -29,11 +29,12 @@ static size_t count(const char *const *words)
 static const char **make_argv(const struct guest *g)
 {
 	size_t n = 0, options = count(g->options), words = count(g->command);
-	const char **argv = calloc(options + words + 4, sizeof(*argv));
+	const char **argv = calloc(options + words + 5, sizeof(*argv));
 
 	if (!argv)
 		return NULL;
 	argv[n++] = "vmrun";
+	argv[n++] = "--no-image-config";
 	for (size_t i = 0; i < options; i++)
 		argv[n++] = g->options[i];
 	argv[n++] = g->root;

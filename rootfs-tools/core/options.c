@@ -33,10 +33,28 @@ static int unknown(const struct rootfs_command *command, const char *word, size_
 		       (int)(len < 100 ? len : 100), word, command->usage);
 }
 
+static bool takes_value(const struct rootfs_option *o)
+{
+	return o->kind == OPTION_IS_STEP ? o->metavar != NULL : o->kind != OPTION_IS_FLAG;
+}
+
+static int add_step(struct option_steps *steps, const struct rootfs_option *o, const char *value,
+		    struct err *e)
+{
+	if (steps->n == OPTION_STEPS_MAX)
+		return err_msg(e, E2BIG, "--%s is too much: %d such options at most", o->name,
+			       OPTION_STEPS_MAX);
+	steps->step[steps->n].option = o;
+	steps->step[steps->n++].value = value;
+	return 0;
+}
+
 static int apply(const struct rootfs_option *o, void *values, const char *value, struct err *e)
 {
 	void *field = (char *)values + o->offset;
 
+	if (o->kind == OPTION_IS_STEP)
+		return add_step(field, o, value, e);
 	if (o->kind == OPTION_IS_FLAG) {
 		*(bool *)field = true;
 		return 0;
@@ -62,9 +80,9 @@ static int parse_one(const struct rootfs_command *command, void *values, int arg
 		return unknown(command, word, len, e);
 	if (value)
 		value++;
-	if (o->kind == OPTION_IS_FLAG && value)
+	if (!takes_value(o) && value)
 		return err_msg(e, EINVAL, "--%s takes no value", o->name);
-	if (o->kind != OPTION_IS_FLAG && !value) {
+	if (takes_value(o) && !value) {
 		if (*i + 1 >= argc)
 			return err_msg(e, EINVAL, "--%s needs a value: %s", o->name, o->metavar);
 		value = argv[++*i];
@@ -72,12 +90,13 @@ static int parse_one(const struct rootfs_command *command, void *values, int arg
 	return apply(o, values, value, e);
 }
 
-static int check_operands(const struct rootfs_command *command, char *const *operands, int n,
-			  struct err *e)
+static int check_operands(const struct rootfs_command *command, const void *values,
+			  char *const *operands, int n, struct err *e)
 {
+	bool alone = command->stands_alone && command->stands_alone(values);
 	int wanted = 0;
 
-	for (; command->operands[wanted]; wanted++) {
+	for (; !alone && command->operands[wanted]; wanted++) {
 		if (wanted < n && *operands[wanted])
 			continue;
 		return err_msg(e, EINVAL, "%s %s; usage: %s", command->operands[wanted],
@@ -106,7 +125,7 @@ int options_parse(const struct rootfs_command *command, void *values, int argc, 
 				return r;
 		}
 	}
-	r = check_operands(command, argv, n, e);
+	r = check_operands(command, values, argv, n, e);
 	if (r < 0)
 		return r;
 	*ret_operands = argv;

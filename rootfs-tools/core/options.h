@@ -15,6 +15,7 @@ enum option_kind {
 	OPTION_IS_FLAG,  /* bool: becomes true */
 	OPTION_IS_TEXT,  /* const char *: the word itself, that .parse accepts, if there is one */
 	OPTION_IS_VALUE, /* whatever .parse makes of it */
+	OPTION_IS_STEP,	 /* struct option_steps: one more of it; without a metavar no value */
 };
 
 struct rootfs_option {
@@ -26,12 +27,24 @@ struct rootfs_option {
 	int (*parse)(void *field, const char *value, struct err *e);
 };
 
+#define OPTION_STEPS_MAX 256
+
+/* Options that may be repeated and whose order counts, all in one list. */
+struct option_steps {
+	struct {
+		const struct rootfs_option *option;
+		const char *value; /* NULL if it takes none */
+	} step[OPTION_STEPS_MAX];
+	unsigned int n;
+};
+
 struct rootfs_command {
 	const char *name;
 	const char *usage;
 	const char *help;
 	const struct rootfs_option *options;
 	const char *const *operands; /* their names, NULL-terminated: each must be given */
+	bool (*stands_alone)(const void *values); /* true: none may be given; NULL: never */
 	size_t values_size;	     /* of the structure that the options' fields are in, zeroed */
 	int (*run)(const void *values, char *const *operands);
 };

@@ -14,8 +14,6 @@
 #include "rootfs-tools/core/tree.h"
 #include "runner/base/cleanup.h"
 
-#define BEGIN_TRIES 8
-
 static int check_name(const char *dst, const char *name, struct err *e)
 {
 	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
@@ -25,13 +23,12 @@ static int check_name(const char *dst, const char *name, struct err *e)
 	return 0;
 }
 
-int partial_open(const char *dst, struct partial *ret, struct err *e)
+int partial_find_place(const char *dst, struct partial *ret, struct err *e)
 {
 	_cleanup_free_ char *path = strdup(dst);
 	struct partial p = PARTIAL_INIT;
 	size_t len = strlen(dst);
 	char *name;
-	struct stat st;
 	int r;
 
 	if (!path)
@@ -50,8 +47,20 @@ int partial_open(const char *dst, struct partial *ret, struct err *e)
 	if (p.parent < 0)
 		return err_errno(e, errno, "cannot open the directory that '%s' is to be made in",
 				 dst);
+	*ret = p;
+	return 0;
+}
+
+int partial_open(const char *dst, struct partial *ret, struct err *e)
+{
+	struct partial p = PARTIAL_INIT;
+	int r = partial_find_place(dst, &p, e);
+	struct stat st;
+
+	if (r < 0)
+		return r;
 	if (fstatat(p.parent, p.name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		close(p.parent);
+		partial_close(&p);
 		return err_msg(e, EEXIST, "'%s' exists; remove it, or choose another name", dst);
 	}
 	*ret = p;
@@ -85,6 +94,22 @@ static int op_remove_left(const int *dirs, void *arg, struct err *e)
 	return tree_remove(fd, e);
 }
 
+static int rename_in(int parent, const struct partial *p)
+{
+	if (renameat2(parent, p->temp, parent, p->name, RENAME_NOREPLACE) == 0)
+		return 0;
+	/* The file system does not know that flag. */
+	if (errno == EINVAL && faccessat(parent, p->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    renameat(parent, p->temp, parent, p->name) == 0)
+		return 0;
+	return -errno;
+}
+
+int partial_rename(const struct partial *p)
+{
+	return rename_in(p->parent, p);
+}
+
 struct names {
 	const struct partial *p;
 	bool remove;
@@ -94,13 +119,7 @@ static int by_name(int parent, const struct names *n)
 {
 	if (n->remove)
 		return unlinkat(parent, n->p->temp, AT_REMOVEDIR) < 0 ? -errno : 0;
-	if (renameat2(parent, n->p->temp, parent, n->p->name, RENAME_NOREPLACE) == 0)
-		return 0;
-	/* The file system does not know that flag. */
-	if (errno == EINVAL && faccessat(parent, n->p->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-	    renameat(parent, n->p->temp, parent, n->p->name) == 0)
-		return 0;
-	return -errno;
+	return rename_in(parent, n->p);
 }
 
 static int op_by_name(const int *dirs, void *arg, struct err *e)
@@ -201,7 +220,7 @@ int partial_begin(struct partial *p, const struct idmap_choice *idmap, struct er
 	int r;
 
 	p->idmap = idmap;
-	for (int tries = 0; tries < BEGIN_TRIES; tries++) {
+	for (int tries = 0; tries < PARTIAL_BEGIN_TRIES; tries++) {
 		if (mkdirat(p->parent, p->temp, 0700) < 0) {
 			if (errno != EEXIST)
 				return err_errno(e, errno, "cannot make '%s'", p->temp);

@@ -29,6 +29,8 @@ struct partial {
 	char temp[NAME_MAX + 1];
 };
 
+#define PARTIAL_BEGIN_TRIES 8
+
 /* Before partial_open(). */
 #define PARTIAL_INIT                    \
 	{                               \
@@ -42,6 +44,9 @@ struct partial {
 int partial_open(const char *dst, struct partial *ret, struct err *e);
 void partial_close(struct partial *p);
 
+/** partial_find_place() - the same, and whether it is there is not looked at. */
+int partial_find_place(const char *dst, struct partial *ret, struct err *e);
+
 /**
  * partial_begin() - make the directory, after removing what was left behind.
  * @idmap: borrowed: of whose ids all in it will be.
@@ -50,6 +55,9 @@ int partial_begin(struct partial *p, const struct idmap_choice *idmap, struct er
 
 /** partial_finish() - give it its name. After that it is no longer this one's to remove. */
 int partial_finish(struct partial *p, struct err *e);
+
+/** partial_rename() - only rename it, be it a file or a directory. Return: 0 or -errno. */
+int partial_rename(const struct partial *p);
 
 /** partial_remove() - remove it and all in it, whoever's that is. */
 int partial_remove(struct partial *p, struct err *e);

@@ -29,6 +29,8 @@ int root_open(const char *path, const struct root_idmap *idmap, struct root *ret
 	int r = base_dir_open(path, &ret->dir, e);
 
 	if (r == 0)
+		r = base_dir_check_whole(ret->dir.fd, path, e);
+	if (r == 0)
 		r = subid_load(in.uid, &subuids, &subgids, e);
 	return r == 0 ? idmap_choose(&in, &ret->idmap, e) : r;
 }

@@ -14,6 +14,8 @@
 
 #include "runner/base/cleanup.h"
 
+#define UNMAPPED_ID 65534u /* what the kernel shows for an id outside the map */
+
 void tree_dir_free(struct tree_dir *dir)
 {
 	free(dir->path);
@@ -68,11 +70,11 @@ bool tree_pop(struct tree_stack *stack, struct tree_dir *ret)
 	return true;
 }
 
-static int open_part(int fd, const char *path, int flags, int *ret_fd)
+static int open_part(int fd, const char *path, int flags, uint64_t resolve, int *ret_fd)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | resolve,
 	};
 	long ret = syscall(SYS_openat2, fd, path, &how, sizeof(how));
 
@@ -82,7 +84,7 @@ static int open_part(int fd, const char *path, int flags, int *ret_fd)
 	return 0;
 }
 
-int tree_open(int root_fd, const char *path, int flags, int *ret_fd)
+static int open_path(int root_fd, const char *path, int flags, uint64_t resolve, int *ret_fd)
 {
 	_cleanup_close_ int at = -1;
 
@@ -96,22 +98,34 @@ int tree_open(int root_fd, const char *path, int flags, int *ret_fd)
 			return -ENAMETOOLONG;
 		memcpy(part, path, (size_t)(end - path));
 		part[end - path] = '\0';
-		r = open_part(at < 0 ? root_fd : at, part, O_PATH | O_DIRECTORY, &fd);
+		r = open_part(at < 0 ? root_fd : at, part, O_PATH | O_DIRECTORY, resolve, &fd);
 		if (r < 0)
 			return r;
 		cleanup_close(&at);
 		at = fd;
 		path = end + 1;
 	}
-	return open_part(at < 0 ? root_fd : at, *path ? path : ".", flags, ret_fd);
+	return open_part(at < 0 ? root_fd : at, *path ? path : ".", flags, resolve, ret_fd);
 }
 
-int tree_open_dir(int root_fd, const char *path, DIR **ret, struct err *e)
+int tree_open(int root_fd, const char *path, int flags, int *ret_fd)
+{
+	return open_path(root_fd, path, flags, 0, ret_fd);
+}
+
+int tree_open_here(int root_fd, const char *path, int flags, int *ret_fd)
+{
+	return open_path(root_fd, path, flags, RESOLVE_NO_XDEV, ret_fd);
+}
+
+static int open_dir(int root_fd, const char *path, uint64_t resolve, DIR **ret, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
-	int r = tree_open(root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &fd);
+	int r = open_path(root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, resolve, &fd);
 	DIR *dir;
 
+	if (r == -EXDEV)
+		return err_msg(e, EXDEV, "another file system is mounted on '/%.300s'", path);
 	if (r < 0)
 		return err_errno(e, -r, "cannot open directory '/%.300s'", path);
 	dir = fdopendir(fd);
@@ -120,6 +134,16 @@ int tree_open_dir(int root_fd, const char *path, DIR **ret, struct err *e)
 	steal_fd(&fd);
 	*ret = dir;
 	return 0;
+}
+
+int tree_open_dir(int root_fd, const char *path, DIR **ret, struct err *e)
+{
+	return open_dir(root_fd, path, 0, ret, e);
+}
+
+int tree_open_dir_here(int root_fd, const char *path, DIR **ret, struct err *e)
+{
+	return open_dir(root_fd, path, RESOLVE_NO_XDEV, ret, e);
 }
 
 int tree_read(DIR *dir, const char *path, struct dirent **ret, struct err *e)
@@ -147,6 +171,29 @@ int tree_type(int dir_fd, const struct dirent *entry)
 	return IFTODT(st.st_mode);
 }
 
+/*
+ * Nobody's id may be somebody's in the map. Which it is the kernel tells: where it is
+ * not, a right over the file is missing before the mount's being read-only counts.
+ */
+bool tree_owner_fits(int dir_fd, const char *name, const struct stat *st)
+{
+	if (st->st_uid != UNMAPPED_ID && st->st_gid != UNMAPPED_ID)
+		return true;
+	return faccessat(dir_fd, name, W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ==
+		       0 ||
+	       errno != EACCES;
+}
+
+int tree_mount(int fd, uint64_t *ret)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
+		return -errno;
+	*ret = stx.stx_mnt_id;
+	return 0;
+}
+
 static void cleanup_dir(DIR **dir)
 {
 	if (*dir)
@@ -159,15 +206,15 @@ static int empty_one(int root_fd, const struct tree_dir *at, struct tree_stack *
 {
 	_cleanup_(cleanup_dir) DIR *dir = NULL;
 	struct dirent *entry;
-	int r = tree_open_dir(root_fd, at->path, &dir, e);
+	int r = tree_open_dir_here(root_fd, at->path, &dir, e);
 
 	while (r == 0 && (r = tree_read(dir, at->path, &entry, e)) > 0) {
 		r = 0;
 		if (tree_type(dirfd(dir), entry) == DT_DIR)
 			r = tree_push(stack, at->path, entry->d_name, false, e);
 		else if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
-			r = err_errno(e, errno, "cannot remove '/%.300s/%s'", at->path,
-				      entry->d_name);
+			r = err_errno(e, errno, "cannot remove '/%.300s%s%s'", at->path,
+				      *at->path ? "/" : "", entry->d_name);
 	}
 	return r;
 }

@@ -9,6 +9,8 @@
 
 #include <dirent.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
 
 #include "runner/base/err.h"
 
@@ -47,11 +49,15 @@ bool tree_pop(struct tree_stack *stack, struct tree_dir *ret);
  */
 int tree_open(int root_fd, const char *path, int flags, int *ret_fd);
 
+/** tree_open_here() - the same; -EXDEV for what is mounted below @root_fd. */
+int tree_open_here(int root_fd, const char *path, int flags, int *ret_fd);
+
 /**
- * tree_open_dir() - the same, to be read.
+ * tree_open_dir() - as tree_open(), to be read; and as tree_open_here().
  * @ret: closedir() it.
  */
 int tree_open_dir(int root_fd, const char *path, DIR **ret, struct err *e);
+int tree_open_dir_here(int root_fd, const char *path, DIR **ret, struct err *e);
 
 /**
  * tree_read() - the next entry but "." and "..".
@@ -65,8 +71,20 @@ int tree_read(DIR *dir, const char *path, struct dirent **ret, struct err *e);
 int tree_type(int dir_fd, const struct dirent *entry);
 
 /**
+ * tree_owner_fits() - whether the owner of what is at @name below @dir_fd is in the map,
+ * inside.
+ * @name: "": @dir_fd itself.
+ * @st: of it.
+ */
+bool tree_owner_fits(int dir_fd, const char *name, const struct stat *st);
+
+/** tree_mount() - the id of the mount that @fd is on. Return: 0 or -errno. */
+int tree_mount(int fd, uint64_t *ret);
+
+/**
  * tree_remove() - remove all that is below @root_fd, an O_PATH directory that nobody
- * else changes. The directory itself is left.
+ * else changes. The directory itself is left. What is mounted below it is not touched:
+ * it is an error.
  */
 int tree_remove(int root_fd, struct err *e);
 

@@ -15,14 +15,19 @@
 #include "rootfs-tools/core/tree_copy_data.h"
 #include "runner/base/cleanup.h"
 
-#define UNMAPPED_ID 65534u /* what the kernel shows for an id outside the map */
 #define SPECIAL_BITS (S_ISUID | S_ISGID | S_ISVTX)
+
+struct owner {
+	uid_t uid;
+	gid_t gid;
+};
 
 struct copy {
 	int src;
 	int dst;
 	uint64_t mount; /* the source's */
 	struct stat dst_st;
+	const struct owner *owner; /* of all copies; NULL: as the source's */
 	struct tree_stack stack;
 	struct inode_map links;
 	struct copy_ways *ways;
@@ -59,16 +64,18 @@ static int failed(const struct entry *en, const char *what, int errnum, struct e
 			 en->name);
 }
 
-/*
- * Nobody's id may be somebody's in the map. Which it is the kernel tells: where it is
- * not, a right over the file is missing before the mount's being read-only counts.
- */
+/* After every stat of the source's. */
+static void choose_owner(struct entry *en)
+{
+	if (!en->c->owner)
+		return;
+	en->st.st_uid = en->c->owner->uid;
+	en->st.st_gid = en->c->owner->gid;
+}
+
 static void check_owner(const struct entry *en, int fd, const char *name)
 {
-	if (en->st.st_uid != UNMAPPED_ID && en->st.st_gid != UNMAPPED_ID)
-		return;
-	if (faccessat(fd, name, W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0 &&
-	    errno == EACCES)
+	if (!en->c->owner && !tree_owner_fits(fd, name, &en->st))
 		lose(en, "owner not kept: it is outside the id map", EPERM);
 }
 
@@ -168,6 +175,7 @@ static int copy_file(struct entry *en, struct err *e)
 		return failed(en, "open", errno, e);
 	if (!S_ISREG(en->st.st_mode))
 		return failed(en, "copy, as it changes,", ESTALE, e);
+	choose_owner(en);
 	r = link_known(en, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -216,6 +224,7 @@ static int copy_other(struct entry *en, struct err *e)
 
 	if (fstatat(en->from, en->name, &en->st, AT_SYMLINK_NOFOLLOW) < 0)
 		return failed(en, "stat", errno, e);
+	choose_owner(en);
 	r = link_known(en, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -245,24 +254,15 @@ static int copy_entry(struct entry *en, int type, struct err *e)
 	return type == DT_REG ? copy_file(en, e) : copy_other(en, e);
 }
 
-static int mount_of(int fd, uint64_t *ret)
-{
-	struct statx stx;
-
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
-		return -errno;
-	*ret = stx.stx_mnt_id;
-	return 0;
-}
-
 /* What is not of the source is not entered. Return: 1 for the source's own, 0, or -errno. */
 static int is_own(struct entry *en, int fd, struct err *e)
 {
 	uint64_t mount = 0;
-	int r = mount_of(fd, &mount);
+	int r = tree_mount(fd, &mount);
 
 	if (r < 0 || fstat(fd, &en->st) < 0)
 		return failed(en, "stat", r < 0 ? -r : errno, e);
+	choose_owner(en);
 	if (en->st.st_dev == en->c->dst_st.st_dev && en->st.st_ino == en->c->dst_st.st_ino)
 		return err_msg(e, EINVAL, "the copy lies inside of what is copied, at '/%.300s'; "
 					  "put it elsewhere", en->path);
@@ -331,9 +331,10 @@ static int copy_dir(struct copy *c, const char *path, struct err *e)
 	return r;
 }
 
-int tree_copy(int src, int dst, struct tree_copy_report *ret, struct err *e)
+static int copy_tree(int src, int dst, const struct owner *owner, struct tree_copy_report *ret,
+		     struct err *e)
 {
-	struct copy c = { .src = src, .dst = dst, .report = ret };
+	struct copy c = { .src = src, .dst = dst, .owner = owner, .report = ret };
 	struct tree_dir at;
 	int r;
 
@@ -341,7 +342,7 @@ int tree_copy(int src, int dst, struct tree_copy_report *ret, struct err *e)
 	if (!c.ways)
 		return err_oom(e);
 	umask(0);
-	r = mount_of(src, &c.mount);
+	r = tree_mount(src, &c.mount);
 	if (r < 0 || fstat(dst, &c.dst_st) < 0)
 		r = err_errno(e, r < 0 ? -r : errno, "cannot stat what is to be copied");
 	else
@@ -355,4 +356,17 @@ int tree_copy(int src, int dst, struct tree_copy_report *ret, struct err *e)
 	free(c.ways->buffer);
 	free(c.ways);
 	return r;
+}
+
+int tree_copy(int src, int dst, struct tree_copy_report *ret, struct err *e)
+{
+	return copy_tree(src, dst, NULL, ret, e);
+}
+
+int tree_copy_as(int src, int dst, uid_t uid, gid_t gid, struct tree_copy_report *ret,
+		 struct err *e)
+{
+	const struct owner owner = { uid, gid };
+
+	return copy_tree(src, dst, &owner, ret, e);
 }

@@ -27,6 +27,7 @@
 #define VMRUN_ROOTFS_CORE_TREE_COPY_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "rootfs-tools/core/losses.h"
 #include "runner/base/err.h"
@@ -45,5 +46,11 @@ struct tree_copy_report {
  * Other file systems that are mounted below @src are reported and left out. Sets the umask.
  */
 int tree_copy(int src, int dst, struct tree_copy_report *ret, struct err *e);
+
+/**
+ * tree_copy_as() - the same, with all of it given to one owner.
+ */
+int tree_copy_as(int src, int dst, uid_t uid, gid_t gid, struct tree_copy_report *ret,
+		 struct err *e);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of tree_copy.c that deal with one open file; not for use elsewhere. */
+/* The parts of tree_copy.c that deal with one open file; change.c has use for them, too. */
 #ifndef VMRUN_ROOTFS_CORE_TREE_COPY_DATA_H
 #define VMRUN_ROOTFS_CORE_TREE_COPY_DATA_H
 

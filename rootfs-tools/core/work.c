@@ -25,11 +25,13 @@ int root_lock(int root, const char *path, bool writes, bool shared, struct err *
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return err_errno(e, errno, "cannot lock base '%s'", path);
+	if (writes)
+		return err_msg(e, EBUSY, "base '%s' is in use by a guest; wait for its end", path);
 	return err_msg(e, EBUSY,
-		       "base '%s' is %s a guest; wait for its end, or use --shared to go on all "
-		       "the "
-		       "same",
-		       path, writes ? "in use by" : "being written by");
+		       "base '%s' is being written by a guest; wait for its end, or use --shared "
+		       "to "
+		       "go on all the same",
+		       path);
 }
 
 static int op_work(const int *dirs, void *arg, struct err *e)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -12,12 +11,27 @@
 #include <unistd.h>
 
 #include "rootfs-tools/core/change.h"
+#include "rootfs-tools/edit/hostname.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 
 #define LABEL_MAX 63
-#define HOSTS_MAX 65536 /* bytes; a larger one is left as it is */
 #define MACHINE_ID_DIGITS 32
+
+/* Of each kind three, the kinds in the order of enum identity_key; dsa is one of the past. */
+#define HOST_KEY(kind)                                                          \
+	"/etc/ssh/ssh_host_" kind "_key", "/etc/ssh/ssh_host_" kind "_key.pub", \
+		"/etc/ssh/ssh_host_" kind "_key-cert.pub"
+#define HOST_KEY_FILES 3
+const char *const identity_host_keys[] = { HOST_KEY("rsa"), HOST_KEY("ecdsa"), HOST_KEY("ed25519"),
+					   HOST_KEY("dsa"), NULL };
+
+#define SEED_OF(dir) dir "/random-seed", dir "/seed.credit", dir "/seed.no-credit"
+const char *const identity_seeds[] = { SEED_OF("/var/lib/systemd"), SEED_OF("/var/lib/urandom"),
+				       SEED_OF("/var/lib/seedrng"), SEED_OF("/var/lib"),
+				       "/var/lib/misc/random-seed", "/etc/random-seed",
+				       "/boot/loader/random-seed",  "/boot/efi/loader/random-seed",
+				       "/efi/loader/random-seed",   NULL };
 
 const char *identity_key_name(enum identity_key key)
 {
@@ -49,72 +63,50 @@ void identity_hostname(const char *name, char *ret)
 		snprintf(ret, HOST_NAME_MAX + 1, "localhost");
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* The next word of a line before its comment. Return: its length, 0 at the end. */
-static size_t next_word(const char **p, const char *end)
-{
-	size_t len = 0;
-
-	while (*p < end && is_space(**p))
-		(*p)++;
-	while (*p + len < end && !is_space((*p)[len]) && (*p)[len] != '#')
-		len++;
-	return len;
-}
-
-static void replace_in_line(const char *p, const char *end, const char *was, const char *is,
-			    struct strbuf *out)
-{
-	const char *done = p;
-	size_t len = next_word(&p, end), was_len = strlen(was);
-	bool loopback = (len > 4 && !memcmp(p, "127.", 4)) || (len == 3 && !memcmp(p, "::1", 3));
-
-	while (loopback && len) {
-		p += len;
-		len = next_word(&p, end);
-		if (len != was_len || memcmp(p, was, len) != 0)
-			continue;
-		strbuf_add(out, done, (size_t)(p - done));
-		strbuf_puts(out, is);
-		done = p + len;
-	}
-	strbuf_add(out, done, (size_t)(end - done));
-}
-
-void identity_hosts(const char *text, size_t len, const char *was, const char *is,
-		    struct strbuf *out)
-{
-	const char *end = text + len;
-
-	while (text < end) {
-		const char *newline = memchr(text, '\n', (size_t)(end - text));
-
-		replace_in_line(text, newline ? newline : end, was, is, out);
-		if (!newline)
-			return;
-		strbuf_putc(out, '\n');
-		text = newline + 1;
-	}
-}
-
 /* --- in the tree --- */
 
-/* What is no regular file with something in it is replaced if it is no empty file either. */
-static int renew_machine_id(int etc, struct err *e)
+bool identity_has(int root, const char *path)
+{
+	_cleanup_close_ int fd = -1;
+
+	return fs_open_in_root(root, path, O_PATH, &fd) == 0;
+}
+
+bool identity_has_systemd(int root)
+{
+	return identity_has(root, "/usr/lib/systemd/systemd") ||
+	       identity_has(root, "/lib/systemd/systemd");
+}
+
+bool identity_wants_first_boot(int root)
+{
+	static const char word[] = "uninitialized";
+	_cleanup_close_ int etc = change_open_dir(root, "/etc");
+	_cleanup_free_ char *text = NULL;
+	struct stat st;
+	size_t len;
+
+	return etc >= 0 && change_exists(etc, "machine-id", &st) && S_ISREG(st.st_mode) &&
+	       fs_read_regular(etc, "machine-id", sizeof(word), &text, &len) == 0 &&
+	       len >= sizeof(word) - 1 && !memcmp(text, word, sizeof(word) - 1);
+}
+
+static bool needs_machine_id(int root, int etc)
+{
+	struct stat st;
+
+	if (change_exists(etc, "machine-id", &st))
+		return !identity_wants_first_boot(root);
+	return !identity_has_systemd(root) && identity_has(root, "/usr/bin/dbus-uuidgen");
+}
+
+static int renew_machine_id(int root, int etc, struct err *e)
 {
 	static const char digits[] = "0123456789abcdef";
 	char text[MACHINE_ID_DIGITS + 1];
 	uint8_t random[MACHINE_ID_DIGITS / 2];
-	static const char uninitialized[] = "uninitialized\n";
-	struct stat st;
 
-	if (!change_exists(etc, "machine-id", &st))
-		return 0;
-	if (S_ISREG(st.st_mode) && (size_t)st.st_size <= sizeof(uninitialized) - 1)
+	if (!needs_machine_id(root, etc))
 		return 0;
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return err_errno(e, errno, "cannot make a machine-id");
@@ -133,63 +125,12 @@ static int renew_machine_id(int etc, struct err *e)
 /* D-Bus has its own where nobody made it a link to the one of /etc. */
 static int link_dbus_id(int root, struct err *e)
 {
-	_cleanup_close_ int dir = change_open_dir(root, "/var/lib/dbus");
+	_cleanup_close_ int dir = change_open_dir(root, IDENTITY_DBUS_DIR);
 	struct stat st;
 
 	if (dir < 0 || !change_exists(dir, "machine-id", &st) || S_ISLNK(st.st_mode))
 		return 0;
-	return change_symlink(dir, "/var/lib/dbus", "machine-id", "/etc/machine-id", e);
-}
-
-/* The first word of /etc/hostname, or "". */
-static void read_hostname(int etc, char ret[HOST_NAME_MAX + 1])
-{
-	_cleanup_free_ char *text = NULL;
-	size_t len, n;
-
-	ret[0] = '\0';
-	if (fs_read_regular(etc, "hostname", 4096, &text, &len) < 0)
-		return;
-	n = strcspn(text, " \t\r\n#");
-	if (n <= HOST_NAME_MAX)
-		snprintf(ret, HOST_NAME_MAX + 1, "%.*s", (int)n, text);
-}
-
-static int renew_hosts(int etc, const char *was, const char *is, struct err *e)
-{
-	_cleanup_strbuf_ struct strbuf out = { 0 };
-	_cleanup_close_ int fd = -1;
-	_cleanup_free_ char *text = NULL;
-	struct stat st, named;
-	size_t len;
-
-	/* "localhost" stays everybody's. */
-	if (!*was || !strcmp(was, "localhost"))
-		return 0;
-	if (fs_open_regular(etc, "hosts", HOSTS_MAX, &fd, &st) < 0 ||
-	    !change_exists(etc, "hosts", &named) || !S_ISREG(named.st_mode) ||
-	    fs_read_fd(fd, HOSTS_MAX, &text, &len) < 0)
-		return 0;
-	identity_hosts(text, len, was, is, &out);
-	if (out.failed)
-		return err_oom(e);
-	if (!out.data || (out.len == len && !memcmp(out.data, text, len)))
-		return 0;
-	return change_replace(etc, "/etc", "hosts",
-			      &(struct change_attrs){ st.st_mode & 0777, st.st_uid, st.st_gid },
-			      out.data, out.len, e);
-}
-
-static int renew_hostname(int etc, const char *hostname, struct err *e)
-{
-	char was[HOST_NAME_MAX + 1], text[HOST_NAME_MAX + 2];
-	int r;
-
-	read_hostname(etc, was);
-	snprintf(text, sizeof(text), "%s\n", hostname);
-	r = change_replace(etc, "/etc", "hostname", &(struct change_attrs){ .mode = 0644 }, text,
-			   strlen(text), e);
-	return r == 0 ? renew_hosts(etc, was, hostname, e) : r;
+	return change_symlink(dir, IDENTITY_DBUS_DIR, "machine-id", IDENTITY_ID, e);
 }
 
 static void key_file(enum identity_key key, bool public, char ret[64])
@@ -197,61 +138,62 @@ static void key_file(enum identity_key key, bool public, char ret[64])
 	snprintf(ret, 64, "ssh_host_%s_key%s", identity_key_name(key), public ? ".pub" : "");
 }
 
+/* Return: 1 if it was there, 0 or -errno. */
+static int remove_path(int root, const char *path, struct err *e)
+{
+	const char *name = strrchr(path, '/') + 1;
+	_cleanup_close_ int dir = -1;
+	char where[64];
+	struct stat st;
+	int r;
+
+	snprintf(where, sizeof(where), "%.*s", (int)(name - 1 - path), path);
+	dir = change_open_dir(root, where);
+	if (dir < 0 || !change_exists(dir, name, &st))
+		return 0;
+	r = change_remove(dir, where, name, e);
+	return r < 0 ? r : 1;
+}
+
 static int remove_keys(int root, unsigned int *ret_keys, struct err *e)
 {
-	_cleanup_close_ int dir = change_open_dir(root, "/etc/ssh");
 	unsigned int keys = 0;
-	struct stat st;
 	int r = 0;
 
-	for (unsigned int key = 0; dir >= 0 && r == 0 && key < KEY_END; key++) {
-		char name[64];
-
-		key_file(key, false, name);
-		if (change_exists(dir, name, &st))
-			keys |= 1u << key;
-		r = change_remove(dir, "/etc/ssh", name, e);
-		key_file(key, true, name);
-		if (r == 0)
-			r = change_remove(dir, "/etc/ssh", name, e);
+	for (unsigned int i = 0; r >= 0 && identity_host_keys[i]; i++) {
+		r = remove_path(root, identity_host_keys[i], e);
+		if (r > 0 && i % HOST_KEY_FILES == 0 && i / HOST_KEY_FILES < KEY_END)
+			keys |= 1u << i / HOST_KEY_FILES;
 	}
-	/* Of a kind that no ssh-keygen makes any more. */
-	if (dir >= 0 && r == 0)
-		r = change_remove(dir, "/etc/ssh", "ssh_host_dsa_key", e);
-	if (dir >= 0 && r == 0)
-		r = change_remove(dir, "/etc/ssh", "ssh_host_dsa_key.pub", e);
-	if (r == 0)
-		*ret_keys = keys;
-	return r;
+	if (r < 0)
+		return r;
+	if (!keys && identity_has(root, "/etc/ssh/sshd_config"))
+		keys = (1u << KEY_END) - 1;
+	*ret_keys = keys;
+	return 0;
 }
 
 static int remove_seeds(int root, struct err *e)
 {
-	static const char *const dirs[] = { "/var/lib/systemd", "/var/lib/urandom",
-					    "/var/lib/seedrng", "/var/lib" };
-	static const char *const names[] = { "random-seed", "seed.credit", "seed.no-credit" };
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		_cleanup_close_ int dir = change_open_dir(root, dirs[i]);
-
-		for (size_t j = 0; dir >= 0 && r == 0 && j < ARRAY_SIZE(names); j++)
-			r = change_remove(dir, dirs[i], names[j], e);
-	}
-	return r;
+	for (size_t i = 0; r >= 0 && identity_seeds[i]; i++)
+		r = remove_path(root, identity_seeds[i], e);
+	return r < 0 ? r : 0;
 }
 
 int identity_renew(int root, const char *hostname, unsigned int *ret_keys, struct err *e)
 {
 	_cleanup_close_ int etc = change_open_dir(root, "/etc");
+	struct edits edits = { .root = root };
 	int r = 0;
 
 	if (etc >= 0)
-		r = renew_machine_id(etc, e);
+		r = renew_machine_id(root, etc, e);
 	if (r == 0)
 		r = link_dbus_id(root, e);
 	if (r == 0 && etc >= 0)
-		r = renew_hostname(etc, hostname, e);
+		r = hostname_set(&edits, hostname, e);
 	if (r == 0)
 		r = remove_seeds(root, e);
 	return r == 0 ? remove_keys(root, ret_keys, e) : r;

@@ -13,6 +13,7 @@
 #include "rootfs-tools/core/tree.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
+#include "runner/host/image_config.h"
 
 #define GUEST_ARCH "x86_64" /* what vmrun's machine runs */
 
@@ -190,6 +191,18 @@ kernel_is_there:
 			 info->shell.arch);
 }
 
+static void look_at_image_config(int root, struct info *info)
+{
+	_cleanup_(image_config_free) struct image_config config = { 0 };
+	struct err e;
+
+	if (image_config_read(root, &config, &e) == 0)
+		info->has_image_config = config.there;
+	else if (!*info->why_not)
+		snprintf(info->why_not, sizeof(info->why_not), "%.700s; use --no-image-config",
+			 e.text);
+}
+
 static int collect(const int *dirs, void *arg, struct err *e)
 {
 	const struct collect *c = arg;
@@ -204,6 +217,7 @@ static int collect(const int *dirs, void *arg, struct err *e)
 	info->init = init_of(dirs[0]);
 	kernel_list(dirs[0], info->kernels, &info->n_kernels, &kernels);
 	judge(info, kernels.text);
+	look_at_image_config(dirs[0], info);
 	return count_all(dirs[0], info, e);
 }
 

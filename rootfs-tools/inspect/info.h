@@ -29,6 +29,7 @@ struct info {
 	enum init_system init;
 	bool has_shell; /* /bin/sh is an ELF program */
 	struct elf_facts shell;
+	bool has_image_config; /* of the image that it was made of: image_config.h */
 	struct kernel_entry kernels[KERNELS_MAX];
 	unsigned int n_kernels;
 	uint64_t files;	      /* names of anything but directories */

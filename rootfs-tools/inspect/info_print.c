@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "rootfs-tools/inspect/info.h"
+#include "rootfs-tools/core/size_text.h"
 #include "runner/base/cleanup.h"
+#include "runner/host/image_config.h"
 
 static const char *layout_name(enum idmap_kind kind)
 {
@@ -23,19 +25,6 @@ static const char *layout_name(enum idmap_kind kind)
 		break;
 	}
 	return "unknown";
-}
-
-static void print_size(struct strbuf *out, uint64_t bytes)
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
-		value /= 1024;
-		unit++;
-	}
-	strbuf_printf(out, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
 static void line(struct strbuf *out, const char *what)
@@ -99,10 +88,14 @@ static void print_inside(const struct info *info, struct strbuf *out)
 	line(out, "init");
 	strbuf_printf(out, "%s\n", info_init_name(info->init));
 	print_kernels(info, out);
+	if (info->has_image_config) {
+		line(out, "defaults");
+		strbuf_puts(out, "of the image that it was made of: /" IMAGE_CONFIG_PATH "\n");
+	}
 	line(out, "size");
-	print_size(out, info->disk);
+	size_text(out, info->disk);
 	strbuf_puts(out, " on disk, ");
-	print_size(out, info->apparent);
+	size_text(out, info->apparent);
 	strbuf_printf(out, " in %" PRIu64 " files, %" PRIu64 " directories\n", info->files,
 		      info->directories);
 }
@@ -196,9 +189,9 @@ static json_t *inside_json(const struct root *root, const struct info *info)
 					      json_pack("{s:s, s:s}", "arch", info->shell.arch,
 							"libc", info->shell.libc);
 
-	return json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I}}",
+	return json_pack("{s:o, s:o, s:s, s:b, s:o, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I}}",
 			 "distribution", distribution, "programs", programs, "init",
-			 info_init_name(info->init), "kernels", kernels_json(info), "layout",
+			 info_init_name(info->init), "image_config", info->has_image_config, "kernels", kernels_json(info), "layout",
 			 layout_name(root->idmap.kind), "uid_map", map_json(&root->idmap.uids),
 			 "gid_map", map_json(&root->idmap.gids), "size", "disk_bytes",
 			 (json_int_t)info->disk, "content_bytes", (json_int_t)info->apparent,

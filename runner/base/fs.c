@@ -163,6 +163,38 @@ ssize_t fs_pread_all(int fd, void *buf, size_t len, uint64_t offset)
 	return (ssize_t)done;
 }
 
+bool fs_is_sealed(int fd, uint64_t max, uint64_t *ret_size)
+{
+	const int wanted = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	/* Of a file of any other kind it is -1, which has all bits set. */
+	if (seals < 0 || (seals & wanted) != wanted || fstat(fd, &st) < 0 || st.st_size < 0 ||
+	    (uint64_t)st.st_size > max)
+		return false;
+	*ret_size = (uint64_t)st.st_size;
+	return true;
+}
+
+int fs_pwrite_all(int fd, const void *data, size_t len, uint64_t offset)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = pwrite(fd, p, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 int fs_write_host(const char *path, const void *data, size_t len)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);

@@ -71,6 +71,15 @@ int fs_write_all(int fd, const void *data, size_t len);
  */
 ssize_t fs_pread_all(int fd, void *buf, size_t len, uint64_t offset);
 
+/** fs_pwrite_all() - as pwrite(), however many calls that takes. Return: 0 or -errno. */
+int fs_pwrite_all(int fd, const void *data, size_t len, uint64_t offset);
+
+/**
+ * fs_is_sealed() - whether @fd is a memory file of at most @max bytes that nobody can change.
+ * @ret_size: bytes.
+ */
+bool fs_is_sealed(int fd, uint64_t max, uint64_t *ret_size);
+
 /**
  * fs_write_host() - write @len bytes to an existing file (a /proc knob) in one
  * write(2).

@@ -79,11 +79,25 @@ void base_dir_close(struct base_dir *base)
 	*base = (struct base_dir){ .fd = -1 };
 }
 
+int base_dir_check_whole(int root_fd, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(root_fd, BASE_DIR_HALF_WAY, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return err_msg(e, EUCLEAN,
+		       "base '%s' is half way from one id map to another; finish that by the "
+		       "vmrun rootfs idshift that was interrupted",
+		       path);
+}
+
 int base_dir_check(int root_fd, const char *path, struct err *e)
 {
 	static const char *const places[] = { "/bin", "/sbin", "/usr/bin" };
-	int last = -ENOENT;
+	int last = base_dir_check_whole(root_fd, path, e);
 
+	if (last < 0)
+		return last;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		_cleanup_close_ int fd = -1;
 

@@ -13,6 +13,12 @@
 
 #define BASE_OWNERS_MAX 8
 
+/*
+ * In a root directory whose owners are being changed from one id map to another, and that
+ * no guest may use until that is done (rootfs-tools/shift).
+ */
+#define BASE_DIR_HALF_WAY ".vmrun-idshift"
+
 /* Who owns the telling places of a base: "/", "/etc", "/usr", "/root", ... */
 struct base_owner {
 	char path[16]; /* as seen in the base */
@@ -42,7 +48,12 @@ int base_dir_open(const char *path, struct base_dir *ret, struct err *e);
 void base_dir_close(struct base_dir *base);
 
 /**
- * base_dir_check() - refuse what is no root directory: no /bin, /sbin or /usr/bin.
+ * base_dir_check_whole() - refuse what has BASE_DIR_HALF_WAY, if the caller can see that.
+ */
+int base_dir_check_whole(int root_fd, const char *path, struct err *e);
+
+/**
+ * base_dir_check() - the same, and what is no root directory: no /bin, /sbin or /usr/bin.
  * @root_fd: the base, opened by one who may search it.
  * @path: for the message.
  */

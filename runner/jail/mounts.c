@@ -41,7 +41,7 @@ static const struct jail_mount mounts[MOUNT_END] = {
 			    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC },
 	[MOUNT_PROC] = { JAIL_VMM | JAIL_TOOL, "/proc", "processes of the jail, and nothing else of proc",
 			 MOUNT_ATTR_RDONLY | DATA_ATTRS },
-	[MOUNT_BINDS] = { JAIL_VMM, "/vm/...", "the base and the volumes", DATA_ATTRS },
+	[MOUNT_BINDS] = { JAIL_VMM, "/vm/...", "the base, the volumes and the disks", DATA_ATTRS },
 	[MOUNT_CACHES] = { JAIL_VMM, "(detached)", "kernels and templates, for PID 1 only",
 			   MOUNT_ATTR_RDONLY | DATA_ATTRS },
 };
@@ -183,7 +183,8 @@ int mounts_make_file(const char *path, const void *data, size_t len, struct err 
 
 int mounts_new_root(struct jail *jail, struct err *e)
 {
-	static const char *const dirs[] = { "dev", "proc", "etc", "vm", "vm/root", "vm/volumes" };
+	static const char *const dirs[] = { "dev", "proc", "etc", "vm", "vm/root",
+					    "vm/volumes", "vm/disks" };
 	_cleanup_close_ int root = mounts_new("tmpfs", "size", "1m",
 					     mounts[MOUNT_ROOT].attrs & ~MOUNT_ATTR_RDONLY);
 	int r;

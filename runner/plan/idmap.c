@@ -65,11 +65,7 @@ static bool maps_outside(const struct id_map *map, uint32_t outside)
 	return false;
 }
 
-/*
- * Maps host ids of @range that are not mapped yet to guest ids from @inside on,
- * without gaps. Return: the first guest id after them.
- */
-static uint32_t append_range(struct id_map *map, uint32_t inside, const struct subid_range *range)
+uint32_t idmap_append(struct id_map *map, uint32_t inside, const struct subid_range *range)
 {
 	uint64_t at = range->first, end = at + range->count;
 
@@ -100,7 +96,7 @@ static void map_caller(uint32_t self, const struct subids *ranges, struct id_map
 	*ret = (struct id_map){ 0 };
 	add_extent(ret, 0, self, 1);
 	for (unsigned int i = 0; i < ranges->n; i++)
-		next = append_range(ret, next, &ranges->r[i]);
+		next = idmap_append(ret, next, &ranges->r[i]);
 }
 
 static void map_subid(uint32_t self, const struct subid_range *range, struct id_map *ret)

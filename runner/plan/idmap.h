@@ -58,6 +58,13 @@ int idmap_choose(const struct idmap_input *in, struct idmap_choice *ret, struct 
  */
 int idmap_check(const struct id_map *map, struct err *e);
 
+/**
+ * idmap_append() - map host ids of @range that are not mapped yet to guest ids from @inside
+ * on, without gaps. What finds no place in a full map (ID_MAP_MAX) stays unmapped.
+ * Return: the first guest id after them.
+ */
+uint32_t idmap_append(struct id_map *map, uint32_t inside, const struct subid_range *range);
+
 /** idmap_outside() - host id of guest id @inside. Return: false if unmapped. */
 bool idmap_outside(const struct id_map *map, uint32_t inside, uint32_t *ret);
 

@@ -59,6 +59,19 @@ static void print_volumes(const struct vm_plan *plan, struct strbuf *out)
 	}
 }
 
+static void print_disks(const struct vm_plan *plan, struct strbuf *out)
+{
+	for (unsigned int i = 0; i < plan->in.spec->n_disks; i++) {
+		const struct disk *d = &plan->in.spec->disks[i];
+
+		strbuf_puts(out, "disk        ");
+		print_word(out, d->src);
+		strbuf_printf(out, " as /dev/vd%c, %s, %s\n", 'a' + (int)i,
+			      plan->in.disks[i].format == DISK_QCOW2 ? "qcow2" : "raw",
+			      d->read_only ? "read-only" : "read-write");
+	}
+}
+
 static void print_ids(const struct idmap_choice *idmap, struct strbuf *out)
 {
 	char uids[512], gids[512];
@@ -103,6 +116,7 @@ void vm_plan_print(const struct vm_plan *plan, struct strbuf *out)
 	strbuf_printf(out, ", %s, cache %s, lock %s\n", mode_names[spec->root_mode],
 		      cache_names[plan->root_cache], lock_names[plan->lock]);
 	print_volumes(plan, out);
+	print_disks(plan, out);
 	print_ids(plan->in.idmap, out);
 	print_kernel(plan->in.report, out);
 	strbuf_printf(out, "machine     %s, %u CPU%s, %" PRIu64 " MiB, host name %s\n",

@@ -82,6 +82,37 @@ static void add_monitor(const struct vm_plan *plan, struct strvec *v)
 	add(v, "-mon", "chardev=qmp,mode=control");
 }
 
+/*
+ * A disk is the file of the jail that has its number. In JSON, as "no backing file" can
+ * be said in no other way: QEMU opens no file that an image names, and guesses no format
+ * from what a guest may have written. It is locked by us (runner/vm/disk_lock.c), since
+ * QEMU's filter of system calls allows no locks.
+ */
+static void add_disk(struct strvec *v, unsigned int i, bool read_only, enum disk_format format)
+{
+	const char *ro = read_only ? "true" : "false";
+
+	strvec_add(v, "-blockdev");
+	strvec_addf(v,
+		    "{\"driver\":\"file\",\"node-name\":\"file%u\",\"filename\":\"" JAIL_DISKS_DIR
+		    "/%u\",\"read-only\":%s,\"auto-read-only\":false,\"locking\":\"off\","
+		    "\"aio\":\"threads\",\"discard\":\"unmap\"}",
+		    i, i, ro);
+	strvec_add(v, "-blockdev");
+	if (format == DISK_QCOW2)
+		strvec_addf(v,
+			    "{\"driver\":\"qcow2\",\"node-name\":\"disk%u\",\"file\":\"file%u\","
+			    "\"backing\":null,\"read-only\":%s,\"discard\":\"unmap\"}",
+			    i, i, ro);
+	else
+		strvec_addf(v,
+			    "{\"driver\":\"raw\",\"node-name\":\"disk%u\",\"file\":\"file%u\","
+			    "\"read-only\":%s,\"discard\":\"unmap\"}",
+			    i, i, ro);
+	strvec_add(v, "-device");
+	strvec_addf(v, "virtio-blk-pci,drive=disk%u", i);
+}
+
 void plan_qemu_argv(const struct vm_plan *plan, struct strvec *ret)
 {
 	const struct vm_spec *spec = plan->in.spec;
@@ -129,4 +160,7 @@ void plan_qemu_argv(const struct vm_plan *plan, struct strvec *ret)
 	strvec_add(ret, "-device");
 	strvec_addf(ret, "virtio-net-pci,netdev=net0,romfile=,guest_announce=off,host_mtu=%d",
 		    VM_NET_MTU);
+	/* What all templates are of has no disks. */
+	for (unsigned int i = 0; plan->in.start == START_BOOT && i < spec->n_disks; i++)
+		add_disk(ret, i, spec->disks[i].read_only, plan->in.disks[i].format);
 }

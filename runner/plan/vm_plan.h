@@ -9,6 +9,7 @@
 
 #include "runner/base/err.h"
 #include "runner/base/strbuf.h"
+#include "runner/host/disk_image.h"
 #include "runner/host/host_facts.h"
 #include "runner/plan/idmap.h"
 #include "runner/spec/vm_spec.h"
@@ -45,6 +46,7 @@ enum plan_start {
 /* Paths inside the jail. */
 #define JAIL_ROOT_DIR "/vm/root"
 #define JAIL_VOLUMES_DIR "/vm/volumes"
+#define JAIL_DISKS_DIR "/vm/disks" /* files, named by number */
 
 enum plan_lock { LOCK_READERS, LOCK_WRITER, LOCK_TOLERANT };
 
@@ -63,6 +65,7 @@ struct plan_input {
 	const char *base_path; /* absolute */
 	const struct idmap_choice *idmap;
 	const struct base_report *report;
+	const struct disk_image *disks; /* of spec->disks, in their order */
 	enum accel accel; /* KVM or TCG, never AUTO: one attempt is one plan */
 	enum plan_start start;
 	bool ram_readonly; /* RESTORE: this QEMU can map its memory from a read-only file */
@@ -96,7 +99,8 @@ void vm_plan_print(const struct vm_plan *plan, struct strbuf *out);
  * @what, @len: what is booted: digests of kernel and initramfs.
  *
  * Also in it: the QEMU binary's identity, and, where the guest has the host's CPU,
- * that CPU and the host's kernel. Not in it: the base, volumes, ports, the command.
+ * that CPU and the host's kernel. Not in it: the base, volumes, ports, the command; nor
+ * disks, as a guest that has any boots.
  */
 void plan_template_key(const struct vm_plan *making, const void *what, size_t len, uint8_t ret[32]);
 

@@ -98,6 +98,15 @@ const struct spec_option spec_options[] = {
 	},
 	{
 		.section = SECTION_ROOT,
+		.name = "disk",
+		.type = OPTION_PARSE,
+		.parse = spec_value_disk,
+		.metavar = "FILE[:OPTION,...]",
+		.help = "give the guest this disk image as /dev/vda, vdb, ...: ro or rw (the "
+			"default), raw or qcow2 (else as its header says); repeatable",
+	},
+	{
+		.section = SECTION_ROOT,
 		.name = "allow-setuid",
 		.type = OPTION_FLAG,
 		FIELD(allow_setuid),
@@ -140,6 +149,24 @@ const struct spec_option spec_options[] = {
 		.check = spec_value_check_user,
 		.metavar = "USER[:GROUP]",
 		.help = "run the command as this user of the guest, by name or number; else root",
+	},
+	{
+		.section = SECTION_COMMAND,
+		.name = "entrypoint",
+		.type = OPTION_TEXT,
+		FIELD(entrypoint),
+		.check = spec_value_check_entrypoint,
+		.metavar = "PROGRAM",
+		.help = "run this with the command's words rather than what the image that ROOT "
+			"was imported from has; \"\": the command alone",
+	},
+	{
+		.section = SECTION_COMMAND,
+		.name = "no-image-config",
+		.type = OPTION_FLAG,
+		FIELD(no_image_config),
+		.help = "command, environment, user and directory that an imported image brings "
+			"do not count",
 	},
 	{
 		.section = SECTION_COMMAND,

@@ -117,6 +117,68 @@ int spec_value_volume(struct vm_spec *spec, const char *value, struct err *e)
 	return 0;
 }
 
+/* Return: 0, or -EINVAL if the words are no options. */
+static int parse_disk_options(const char *words, struct disk *disk)
+{
+	static const struct {
+		const char *word;
+		bool sets_mode;
+		bool read_only;
+		enum disk_format format;
+	} known[] = {
+		{ "ro", true, true, DISK_AUTO },
+		{ "rw", true, false, DISK_AUTO },
+		{ "raw", false, false, DISK_RAW },
+		{ "qcow2", false, false, DISK_QCOW2 },
+	};
+	bool has_mode = false;
+
+	for (size_t len; len = strcspn(words, ","), true; words += len + 1) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(known) && (strlen(known[i].word) != len ||
+						 strncmp(known[i].word, words, len) != 0))
+			i++;
+		if (i == ARRAY_SIZE(known) || (known[i].sets_mode ? has_mode : disk->format))
+			return -EINVAL;
+		if (known[i].sets_mode) {
+			has_mode = true;
+			disk->read_only = known[i].read_only;
+		} else {
+			disk->format = known[i].format;
+		}
+		if (!words[len])
+			return 0;
+	}
+}
+
+int spec_value_disk(struct vm_spec *spec, const char *value, struct err *e)
+{
+	_cleanup_free_ char *src = strdup(value);
+	struct disk disk = { 0 };
+	char *last;
+
+	if (!src)
+		return err_oom(e);
+	if (spec->n_disks == DISKS_MAX)
+		return err_msg(e, EINVAL, "more than %d disks", DISKS_MAX);
+	last = strrchr(src, ':');
+	if (last && !strchr(last, '/')) {
+		if (parse_disk_options(last + 1, &disk) < 0)
+			return spec_value_bad(value,
+					      "does not end in options of a disk: ro or rw, raw or "
+					      "qcow2, such as disk.img:ro,raw (a colon in a name: "
+					      "add :rw)",
+					      e);
+		*last = '\0';
+	}
+	if (!*src || strlen(src) >= PATH_MAX)
+		return spec_value_bad(value, "names no disk image; give FILE[:ro|:rw]", e);
+	disk.src = steal_ptr(src);
+	spec->disks[spec->n_disks++] = disk;
+	return 0;
+}
+
 static int parse_port(const char *s, uint16_t *ret)
 {
 	uint64_t port;
@@ -291,6 +353,13 @@ int spec_value_check_user(const char *value, struct err *e)
 		ok = (unsigned char)value[i] > 0x20 && value[i] != 0x7f && value[i] != '/';
 	if (!ok)
 		return spec_value_bad(value, "is no user; give USER[:GROUP], names or numbers", e);
+	return 0;
+}
+
+int spec_value_check_entrypoint(const char *value, struct err *e)
+{
+	if (strlen(value) >= PATH_MAX)
+		return spec_value_bad(value, "is too long for a program's name", e);
 	return 0;
 }
 

@@ -16,6 +16,8 @@ int spec_value_bad(const char *value, const char *reason, struct err *e);
 
 /* These append to the spec. */
 int spec_value_volume(struct vm_spec *spec, const char *value, struct err *e);
+/** spec_value_disk() - FILE[:OPTION,...]: what follows the last colon has no "/". */
+int spec_value_disk(struct vm_spec *spec, const char *value, struct err *e);
 int spec_value_port(struct vm_spec *spec, const char *value, struct err *e);
 /** spec_value_network() - a mode's name; "user" may have ",host-loopback" after it. */
 int spec_value_network(struct vm_spec *spec, const char *value, struct err *e);
@@ -38,6 +40,7 @@ int spec_value_idmap(struct vm_spec *spec, const char *value, struct err *e);
 int spec_value_check_path(const char *value, struct err *e);
 int spec_value_check_workdir(const char *value, struct err *e);
 int spec_value_check_user(const char *value, struct err *e);
+int spec_value_check_entrypoint(const char *value, struct err *e);
 int spec_value_check_name(const char *value, struct err *e);
 int spec_value_check_hostname(const char *value, struct err *e);
 int spec_value_check_append(const char *value, struct err *e);

@@ -25,8 +25,11 @@ void vm_spec_free(struct vm_spec *spec)
 		free(spec->volumes[i].dst);
 	}
 	free(spec->volumes);
+	for (unsigned int i = 0; i < spec->n_disks; i++)
+		free(spec->disks[i].src);
 	free(spec->ports);
 	free(spec->root);
+	free(spec->entrypoint);
 	free(spec->kernel);
 	free(spec->modules);
 	free(spec->append);

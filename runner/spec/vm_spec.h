@@ -43,6 +43,16 @@ struct volume {
 	bool read_only;
 };
 
+enum disk_format { DISK_AUTO, DISK_RAW, DISK_QCOW2 };
+
+#define DISKS_MAX 8
+
+struct disk {
+	char *src; /* as typed */
+	bool read_only;
+	enum disk_format format; /* AUTO: as its header says */
+};
+
 struct port_forward {
 	char host_ip[16]; /* dotted quad, "127.0.0.1" unless told otherwise */
 	uint16_t host_port;
@@ -63,6 +73,8 @@ struct vm_spec {
 
 	char *root;	       /* ROOT as typed */
 	struct strvec command; /* empty: the login shell */
+	char *entrypoint;      /* "": none; NULL: what the base's image has */
+	bool no_image_config;  /* what it says of how it is run does not count */
 
 	enum root_mode root_mode;
 	enum cache_policy cache;
@@ -71,6 +83,8 @@ struct vm_spec {
 	struct id_map idmap_explicit; /* for both uids and gids */
 	struct volume *volumes;
 	unsigned int n_volumes;
+	struct disk disks[DISKS_MAX];
+	unsigned int n_disks;
 
 	char *kernel;	   /* -k: host path, NULL: from the base */
 	char *modules;	   /* host directory that holds modules.dep, "none", or NULL */

@@ -3,7 +3,8 @@
  * Messages between vmrun and PID 1 of its jail, over a SOCK_SEQPACKET pair: one
  * packet a message, with at most one descriptor.
  *
- *	PID 1: IDENT     this would be booted; is there a template of it?
+ *	PID 1: IDENT     this would be booted; is there a template of it? With what the base's
+ *	                 image says of how it is run, if it says anything
  *	vmrun: RESTORE   yes, this one | BOOT: no, read on
  *	PID 1: KERNEL    here is the kernel's digest; have you got it unpacked?
  *	vmrun: CACHED    yes, in the cache | MAKE: no; a file to unpack it to, if any

@@ -189,6 +189,13 @@ static int explain_mounts(const struct launch_input *in, struct strbuf *out, str
 		snprintf(target, sizeof(target), JAIL_VOLUMES_DIR "/%u", i);
 		explain_bind(target, v->src, v->read_only, out);
 	}
+	for (unsigned int i = 0; i < in->spec->n_disks; i++) {
+		const struct disk *d = &in->spec->disks[i];
+		char target[sizeof(JAIL_DISKS_DIR) + 16];
+
+		snprintf(target, sizeof(target), JAIL_DISKS_DIR "/%u", i);
+		explain_bind(target, d->src, d->read_only, out);
+	}
 	explain_heading(out, "Files of QEMU's, by directory");
 	explain_programs(&programs, out);
 	return 0;
@@ -458,6 +465,12 @@ static void plan_mounts(const struct vm_spec *spec, enum jail_kind kind, struct 
 
 		snprintf(target, sizeof(target), JAIL_VOLUMES_DIR "/%u", i);
 		plan_bind(target, spec->volumes[i].read_only, out);
+	}
+	for (unsigned int i = 0; i < spec->n_disks; i++) {
+		char target[sizeof(JAIL_DISKS_DIR) + 16];
+
+		snprintf(target, sizeof(target), JAIL_DISKS_DIR "/%u", i);
+		plan_bind(target, spec->disks[i].read_only, out);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
@@ -15,7 +16,9 @@
 #include "initramfs/decompress.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
+#include "runner/host/base_dir.h"
 #include "runner/vm/channel.h"
+#include "runner/vm/disk_lock.h"
 #include "runner/vm/prepare.h"
 #include "runner/vm/template_store.h"
 
@@ -58,6 +61,28 @@ static int lock_base(const struct jail_main *m, int *ret_fd, struct err *e)
 			       lock == LOCK_WRITER ? "in use by" : "being written by");
 	}
 	*ret_fd = steal_fd(&fd);
+	/* What was looked at before the lock was there may be old. */
+	return base_dir_check_whole(*ret_fd, m->in->spec->root, e);
+}
+
+/* What is opened by its path in the jail is what QEMU will open, on the same rights. */
+static int lock_disks(struct jail_main *m, struct err *e)
+{
+	const struct vm_spec *spec = m->in->spec;
+
+	for (unsigned int i = 0; i < spec->n_disks; i++) {
+		const struct disk *disk = &spec->disks[i];
+		char path[64];
+		int r;
+
+		snprintf(path, sizeof(path), JAIL_DISKS_DIR "/%u", i);
+		m->disks[i] = open(path, (disk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+		r = m->disks[i] < 0 ? err_errno(e, errno, "belongs to nobody in the guest's id map") :
+		    m->in->dry_run  ? 0 :
+				      disk_lock(m->disks[i], disk->read_only, e);
+		if (r < 0)
+			return err_prefix(e, "--disk '%.200s'", disk->src);
+	}
 	return 0;
 }
 
@@ -129,18 +154,24 @@ static int prepare(const struct jail_main *m, struct base_report *report,
 		.kernel = spec->kernel,
 		.modules_fd = m->modules_fd,
 		.no_modules = spec->modules && !strcmp(spec->modules, "none"),
+		.disks = spec->n_disks > 0,
 	};
+	_cleanup_close_ int config = -1;
 	uint64_t jail_ns = timing_now();
 	int r = prepare_find(&in, report, &source, e);
 
-	if (r < 0)
+	if (r == 0 && !spec->no_image_config)
+		r = prepare_config(&in, &config, e);
+	if (r < 0) {
+		boot_source_close(&source);
 		return r;
+	}
 	*answer = (struct channel_msg){
 		.kind = CHANNEL_IDENT,
 		.ident = { .report = *report, .newest_ns = source.newest_ns, .jail_ns = jail_ns }
 	};
 	memcpy(answer->ident.stamp, source.stamp, sizeof(source.stamp));
-	r = ask(m, answer, -1, e);
+	r = ask(m, answer, config, e);
 	if (r == 0 && answer->kind == CHANNEL_BOOT) {
 		r = prepare_boot(&in, &source, report, &ret->kernel, &ret->initrd, e);
 		if (r == 0) {
@@ -156,7 +187,8 @@ static int start_qemu(struct jail_main *m, const struct vm_plan *plan,
 		      const struct boot_files *files, int lock, int signals, pid_t *ret_pid,
 		      struct err *e)
 {
-	const int keep[] = { m->channel, signals, lock };
+	int keep[3 + DISKS_MAX] = { m->channel, signals, lock };
+	unsigned int n_keep = 3;
 	bool boot = plan->in.start == START_BOOT;
 	bool preload = plan->in.start == START_RESTORE && !plan->in.ram_readonly;
 	const int fds[VM_FD_END] = {
@@ -173,12 +205,14 @@ static int start_qemu(struct jail_main *m, const struct vm_plan *plan,
 		[VM_FD_NET] = m->net,
 	};
 
+	for (unsigned int i = 0; boot && i < m->in->spec->n_disks; i++)
+		keep[n_keep++] = m->disks[i];
 	/*
 	 * What is kept is all that the jail's first process has from here on; QEMU's
 	 * ends of the sockets are QEMU's alone, so that its end is seen on them.
 	 */
 	return jail_exec(&m->jail, plan->qemu_argv.v, preload, fds, VM_FD_END, keep,
-			 ARRAY_SIZE(keep), ret_pid, e);
+			 n_keep, ret_pid, e);
 }
 
 /*
@@ -205,6 +239,8 @@ static int start_run(struct jail_main *m, int signals, pid_t *ret_qemu, struct e
 		r = lock_base(m, &lock, e);
 	if (r == 0)
 		r = jail_confine(&m->jail, e);
+	if (r == 0)
+		r = lock_disks(m, e);
 	if (r == 0)
 		r = prepare(m, &report, &answer, &files, e);
 	if (r == 0 && !m->unpacker)

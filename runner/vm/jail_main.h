@@ -23,6 +23,7 @@ struct jail_main {
 	int modules_fd;	    /* --modules, or -1 */
 	int kernels_bind;   /* index of the kernel cache in .jail.binds, or -1 */
 	int templates_bind; /* index of the templates there, or -1 */
+	int disks[DISKS_MAX]; /* PID 1's, with the locks */
 };
 
 #define JAIL_MAIN_INIT                                                                      \

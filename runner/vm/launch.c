@@ -49,6 +49,16 @@ static int open_volume(const struct volume *v, unsigned int index, struct jail *
 	return jail_add_bind(jail, fd, target, v->read_only, e);
 }
 
+static int bind_disk(const struct launch_input *in, unsigned int index, struct jail *jail,
+		     struct err *e)
+{
+	char target[64];
+
+	snprintf(target, sizeof(target), JAIL_DISKS_DIR "/%u", index);
+	return jail_add_bind(jail, in->disks[index].fd, target, in->spec->disks[index].read_only,
+			     e);
+}
+
 static int bind_caches(struct jail_main *m, struct err *e)
 {
 	int r = 0;
@@ -96,6 +106,8 @@ static int open_inputs(struct jail_main *m, struct err *e)
 	r = jail_add_bind(&m->jail, m->in->base->fd, JAIL_ROOT_DIR, spec->root_mode != ROOT_RW, e);
 	for (unsigned int i = 0; r == 0 && i < spec->n_volumes; i++)
 		r = open_volume(&spec->volumes[i], i, &m->jail, e);
+	for (unsigned int i = 0; r == 0 && i < spec->n_disks; i++)
+		r = bind_disk(m->in, i, &m->jail, e);
 	if (r == 0)
 		r = bind_caches(m, e);
 	if (r == 0 && spec->kernel) {
@@ -316,6 +328,7 @@ int launch_plan(const struct launch_input *in, const struct base_report *report,
 		.base_path = in->base->path,
 		.idmap = in->idmap,
 		.report = report,
+		.disks = in->disks,
 		.accel = in->accel,
 		.start = start,
 		.ram_readonly = ram_readonly,
@@ -327,8 +340,11 @@ int launch_plan(const struct launch_input *in, const struct base_report *report,
 int vm_launch_plan(const struct launch_input *in, struct vm_launch *launch, enum plan_start start,
 		   bool ram_readonly, struct err *e)
 {
+	struct launch_input completed = *in;
+
+	completed.spec = launch->spec;
 	vm_plan_free(&launch->plan);
-	return launch_plan(in, &launch->report, start, ram_readonly, &launch->plan, e);
+	return launch_plan(&completed, &launch->report, start, ram_readonly, &launch->plan, e);
 }
 
 static int wait_running(const struct launch_input *in, struct vm_launch *launch, struct err *e)
@@ -370,6 +386,7 @@ static int init(const struct launch_input *in, const struct launch_making *makin
 {
 	*launch = (struct vm_launch)VM_LAUNCH_INIT;
 	launch->timing = in->timing;
+	launch->spec = in->spec;
 	(void)!kcache_open(in->facts->cache_dir, &launch->kernels);
 	jail_init(&m->jail);
 	m->in = in;
@@ -412,15 +429,40 @@ static int spawn(struct jail_main *m, struct vm_launch *launch, struct err *e)
 	return r;
 }
 
+/* @fd: from the jail, which has read a hostile base; -1: that says nothing. */
+static int read_image_config(int fd, struct image_config *ret, struct err *e)
+{
+	_cleanup_free_ char *data = NULL;
+	uint64_t size;
+
+	if (fd < 0)
+		return 0;
+	if (!fs_is_sealed(fd, IMAGE_CONFIG_MAX, &size))
+		return err_msg(e, EPROTO, "the jail told nonsense of the image's defaults");
+	data = malloc((size_t)size + 1);
+	if (!data)
+		return err_oom(e);
+	if (fs_pread_all(fd, data, (size_t)size, 0) != (ssize_t)size)
+		return err_msg(e, EIO, "cannot read the image's defaults");
+	return image_config_unpack(data, (size_t)size, ret, e);
+}
+
 static int wait_ident(const struct launch_input *in, struct vm_launch *launch, struct err *e)
 {
+	_cleanup_close_ int config = -1;
 	struct channel_msg msg;
-	int r = wait_message(in, launch, &msg, NULL, e);
+	int r = wait_message(in, launch, &msg, &config, e);
 
 	if (r < 0)
 		return r;
 	if (msg.kind != CHANNEL_IDENT)
 		return nonsense(&msg, e);
+	r = read_image_config(config, &launch->image, e);
+	if (r == 0)
+		r = image_config_complete(in->spec, &launch->image, &launch->completed, e);
+	if (r < 0)
+		return r;
+	launch->spec = &launch->completed;
 	launch->ident = msg.ident;
 	launch->report = msg.ident.report;
 	launch->timing.at[TIMING_JAIL] = msg.ident.jail_ns;
@@ -492,4 +534,6 @@ void vm_launch_free(struct vm_launch *launch)
 	cleanup_close(&launch->template_fd);
 	strbuf_free(&launch->last_words);
 	vm_plan_free(&launch->plan);
+	image_config_completed_free(&launch->completed);
+	image_config_free(&launch->image);
 }

@@ -11,6 +11,7 @@
 #include "runner/base/err.h"
 #include "runner/host/base_dir.h"
 #include "runner/host/cgroup.h"
+#include "runner/host/image_config.h"
 #include "runner/net/net.h"
 #include "runner/plan/vm_plan.h"
 #include "runner/vm/channel.h"
@@ -21,6 +22,7 @@ struct launch_input {
 	const struct host_facts *facts;
 	const struct base_dir *base;
 	const struct idmap_choice *idmap;
+	const struct disk_image *disks; /* of spec->disks, in their order */
 	enum accel accel;
 	int signal_fd; /* a signal here ends the start */
 	bool dry_run;  /* nothing is run or changed: the base is not locked */
@@ -53,6 +55,9 @@ struct vm_launch {
 	int template_fd;	    /* of the one that it wakes up from: holds its lock */
 	struct channel_ident ident; /* what the jail would boot */
 	struct launch_origin origin;
+	const struct vm_spec *spec;   /* what was asked, or .completed, once the jail told */
+	struct image_config image;    /* how the base's image is run */
+	struct vm_spec completed;     /* what was asked, and what .image adds to it */
 	struct base_report report;
 	struct vm_plan plan;	  /* refers to .report: the struct must not be copied */
 	uint8_t key[32];	  /* of the template that it wakes up from, if it does */

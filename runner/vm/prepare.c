@@ -12,9 +12,11 @@
 
 #include "initramfs/build.h"
 #include "initramfs/kernel.h"
+#include "initramfs/modules.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 #include "runner/host/base_dir.h"
+#include "runner/host/image_config.h"
 #include "runner/host/kernel_find.h"
 #include "runner/vm/channel.h"
 #include "runner/vm/kcache.h"
@@ -95,6 +97,23 @@ static int to_memfd(const char *name, const void *data, size_t len, int *ret_fd,
 	if (r < 0)
 		return err_errno(e, -r, "cannot hold the %s in memory", name);
 	return seal_memfd(name, &fd, ret_fd, e);
+}
+
+int prepare_config(const struct prepare_input *in, int *ret_fd, struct err *e)
+{
+	_cleanup_(image_config_free) struct image_config config = { 0 };
+	_cleanup_strbuf_ struct strbuf packed = { 0 };
+	int r = image_config_read(in->root_fd, &config, e);
+
+	if (r < 0)
+		return err_prefix(e, "base '%s'", in->base);
+	*ret_fd = -1;
+	if (!config.there)
+		return 0;
+	image_config_pack(&config, &packed);
+	if (packed.failed)
+		return err_oom(e);
+	return to_memfd("image's defaults", packed.data, packed.len, ret_fd, e);
 }
 
 static int ask(int channel, const struct channel_msg *msg, struct channel_msg *ret, int *ret_fd,
@@ -223,10 +242,16 @@ static size_t init_size(void)
 	return (size_t)(vmrun_init_end - vmrun_init_start);
 }
 
-static int build_initramfs(int modules_fd, struct base_report *report, int *ret_fd, struct err *e)
+static const struct module_want *wanted(const struct prepare_input *in)
+{
+	return in->disks ? modules_wanted_with_disks : modules_wanted;
+}
+
+static int build_initramfs(const struct prepare_input *in, int modules_fd,
+			   struct base_report *report, int *ret_fd, struct err *e)
 {
 	_cleanup_strbuf_ struct strbuf image = { 0 };
-	int r = initramfs_build(modules_fd, vmrun_init_start, init_size(), &image, e);
+	int r = initramfs_build(modules_fd, wanted(in), vmrun_init_start, init_size(), &image, e);
 
 	if (r < 0)
 		return err_prefix(e, "kernel %s", report->kernel_path);
@@ -235,7 +260,8 @@ static int build_initramfs(int modules_fd, struct base_report *report, int *ret_
 }
 
 /* What would be booted, by the identities of all files that decide it. */
-static int make_stamp(const struct base_report *report, struct boot_source *source, struct err *e)
+static int make_stamp(const struct prepare_input *in, const struct base_report *report,
+		      struct boot_source *source, struct err *e)
 {
 	_cleanup_strbuf_ struct strbuf ids = { 0 };
 	struct sha256_ctx sha;
@@ -248,7 +274,7 @@ static int make_stamp(const struct base_report *report, struct boot_source *sour
 	fs_file_id(&st, &kernel);
 	source->newest_ns = kernel.ctime_ns;
 	strbuf_add(&ids, &kernel, sizeof(kernel));
-	r = initramfs_identify(source->modules_fd, &ids, &source->newest_ns, e);
+	r = initramfs_identify(source->modules_fd, wanted(in), &ids, &source->newest_ns, e);
 	if (r < 0)
 		return err_prefix(e, "kernel %s", report->kernel_path);
 	sha256_init(&sha);
@@ -268,7 +294,7 @@ static int find_all(const struct prepare_input *in, struct base_report *report,
 					 find_base_kernel(in, report, source, e);
 	if (r == 0 && !in->no_modules)
 		r = open_modules(in, report->kernel_version, &source->modules_fd, e);
-	return r < 0 ? r : make_stamp(report, source, e);
+	return r < 0 ? r : make_stamp(in, report, source, e);
 }
 
 int prepare_find(const struct prepare_input *in, struct base_report *ret_report,
@@ -303,7 +329,7 @@ int prepare_boot(const struct prepare_input *in, const struct boot_source *sourc
 	if (r == 0)
 		r = bootable_kernel(in, &image, report, &kernel_fd, e);
 	if (r == 0)
-		r = build_initramfs(source->modules_fd, report, ret_initrd_fd, e);
+		r = build_initramfs(in, source->modules_fd, report, ret_initrd_fd, e);
 	if (r < 0)
 		return r;
 	*ret_kernel_fd = steal_fd(&kernel_fd);

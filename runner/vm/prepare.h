@@ -15,6 +15,7 @@ struct prepare_input {
 	const char *kernel; /* its name */
 	int modules_fd;	    /* --modules, O_PATH; or -1 */
 	bool no_modules;    /* --modules=none */
+	bool disks;	    /* --disk: their driver is needed, too */
 };
 
 /* What will be booted, found and opened, nothing read or unpacked yet. */
@@ -37,6 +38,12 @@ struct boot_source {
  */
 int prepare_find(const struct prepare_input *in, struct base_report *ret_report,
 		 struct boot_source *ret, struct err *e);
+
+/**
+ * prepare_config() - how the image that the base was made of is run.
+ * @ret_fd: a sealed memory file with that, packed (image_config.h); -1: it says nothing.
+ */
+int prepare_config(const struct prepare_input *in, int *ret_fd, struct err *e);
 
 void boot_source_close(struct boot_source *source);
 

@@ -46,6 +46,8 @@ static int sandbox_open(const struct vm_spec *spec, struct sandbox *s, struct er
 {
 	int r = spec->root ? base_dir_open(spec->root, &s->base, e) : 0;
 
+	if (r == 0 && spec->root)
+		r = base_dir_check_whole(s->base.fd, spec->root, e);
 	if (r == 0)
 		r = host_facts_collect(&s->facts, e);
 	if (r < 0)

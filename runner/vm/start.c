@@ -35,16 +35,16 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "runner/base/cleanup.h"
+#include "runner/base/fs.h"
 #include "runner/vm/template_make.h"
 #include "runner/vm/template_store.h"
 
 #define RACY_NS UINT64_C(2000000000)
-#define INITRD_MAX ((off_t)256 << 20)
+#define INITRD_MAX ((uint64_t)256 << 20)
 /* A lock has no descriptor to wait on; who waits here waits for seconds. */
 #define LOCK_RETRY_MS 50
 
@@ -80,21 +80,19 @@ static void key_by_content(const struct start *s, const uint8_t initrd[32], uint
 /* The jail made it; that it cannot be changed any more is checked, not believed. */
 static int hash_initrd(int fd, uint8_t ret[32], struct err *e)
 {
-	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 	struct sha256_ctx sha;
-	struct stat st;
+	uint64_t size;
 	void *data;
 
-	if (fstat(fd, &st) < 0 || (fcntl(fd, F_GET_SEALS) & seals) != seals || st.st_size <= 0 ||
-	    st.st_size > INITRD_MAX)
+	if (!fs_is_sealed(fd, INITRD_MAX, &size) || size == 0)
 		return err_msg(e, EPROTO, "the jail gave something that is no initramfs");
-	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return err_errno(e, errno, "cannot read the initramfs");
 	sha256_init(&sha);
-	sha256_update(&sha, (size_t)st.st_size, data);
+	sha256_update(&sha, (size_t)size, data);
 	sha256_digest(&sha, 32, ret);
-	munmap(data, (size_t)st.st_size);
+	munmap(data, (size_t)size);
 	return 0;
 }
 

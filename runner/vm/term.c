@@ -33,9 +33,10 @@ static _Noreturn void guard(int terminal, int fd, const struct termios *saved)
 	_exit(0);
 }
 
-int term_raw(struct term *t, int fd, struct err *e)
+/* Sets @t->saved changed by @change, under a guard. */
+static int set(struct term *t, int fd, void (*change)(struct termios *), struct err *e)
 {
-	struct termios raw;
+	struct termios settings;
 	int pipefd[2];
 
 	if (tcgetattr(fd, &t->saved) < 0)
@@ -54,15 +55,33 @@ int term_raw(struct term *t, int fd, struct err *e)
 	}
 	t->guard_fd = pipefd[1];
 	t->fd = fd;
-	raw = t->saved;
-	cfmakeraw(&raw);
-	if (tcsetattr(fd, TCSADRAIN, &raw) < 0) {
+	settings = t->saved;
+	change(&settings);
+	if (tcsetattr(fd, TCSADRAIN, &settings) < 0) {
 		int errnum = errno;
 
 		term_restore(t);
-		return err_errno(e, errnum, "cannot make the terminal raw");
+		return err_errno(e, errnum, "cannot change the terminal's settings");
 	}
 	return 0;
+}
+
+int term_raw(struct term *t, int fd, struct err *e)
+{
+	return set(t, fd, cfmakeraw, e);
+}
+
+/* Stopped by Ctrl-Z, it would leave a shell without echo. */
+static void hide(struct termios *settings)
+{
+	settings->c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+	settings->c_lflag |= ICANON | ISIG;
+	settings->c_cc[VSUSP] = _POSIX_VDISABLE;
+}
+
+int term_hide(struct term *t, int fd, struct err *e)
+{
+	return set(t, fd, hide, e);
 }
 
 void term_restore(struct term *t)

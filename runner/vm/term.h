@@ -9,11 +9,11 @@
 #include "runner/base/err.h"
 
 /*
- * The user's terminal in raw mode. A guard process holds the old settings and
+ * The user's terminal with settings of ours. A guard process holds the old settings and
  * puts them back if vmrun dies without doing so, kill -9 included.
  */
 struct term {
-	int fd;		/* the terminal; -1: not raw. Borrowed. */
+	int fd;		/* the terminal; -1: as it was. Borrowed. */
 	struct termios saved;
 	int guard_fd;	/* the guard acts when this is closed unread */
 	pid_t guard_pid;
@@ -23,6 +23,10 @@ struct term {
 
 /** term_raw() - make @fd raw. term_restore() it whatever happens. */
 int term_raw(struct term *t, int fd, struct err *e);
+
+/** term_hide() - the same, but only what is typed is not shown, and Ctrl-Z does nothing. */
+int term_hide(struct term *t, int fd, struct err *e);
+
 void term_restore(struct term *t);
 
 /** term_size() - the size of the terminal @fd; 24 x 80 if it tells none. */

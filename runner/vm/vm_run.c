@@ -79,7 +79,9 @@ static bool use_tty(const struct vm_spec *spec)
 static bool templates_wanted(const struct vm_spec *spec)
 {
 	/* Who asks for the console wants to see the boot. */
-	return !spec->no_template && !spec->verbose && spec->template_budget > 0;
+	return !spec->no_template && !spec->verbose && spec->template_budget > 0 &&
+	       /* Disks are devices, and the machine that all templates are of has none. */
+	       spec->n_disks == 0;
 }
 
 /* A template that leads to no guest must not do so again. */
@@ -98,16 +100,18 @@ static int attempt(const struct launch_input *in, const struct start_say *say,
 	struct supervise_input si = {
 		.signal_fd = in->signal_fd,
 		.timeout_ms = in->deadline_ms,
-		.tty = use_tty(in->spec),
 		.warn = say->warn,
 	};
 	struct vm_launch launch;
 	int r = vm_start(in, say, &launch, e);
 
 	if (r == 0 && dry_run) {
+		if (launch.image.there)
+			strbuf_puts(dry_run, "defaults    /" IMAGE_CONFIG_PATH " of the base\n");
 		vm_plan_print(&launch.plan, dry_run);
 		explain_plan(&launch.plan, dry_run);
 	} else if (r == 0) {
+		si.tty = use_tty(launch.spec);
 		supervise(&launch, &si, ret);
 	}
 	if (launch.signal) {
@@ -186,6 +190,7 @@ struct scene {
 	struct base_dir base;
 	struct host_facts facts;
 	struct idmap_choice idmap;
+	struct disk_image disks[DISKS_MAX];
 	int signal_fd;
 	struct launch_input in; /* refers to the others: the struct must not be copied */
 };
@@ -193,6 +198,8 @@ struct scene {
 static void cleanup_scene(struct scene *scene)
 {
 	cleanup_base_dir(&scene->base);
+	if (scene->in.spec)
+		disk_images_close(scene->disks, scene->in.spec->n_disks);
 	cleanup_close(&scene->signal_fd);
 }
 
@@ -203,6 +210,13 @@ static int set_scene(const struct vm_spec *spec, bool dry_run, struct scene *s, 
 					.owners = &s->base.owners };
 	int r = base_dir_open(spec->root, &s->base, e);
 
+	if (r == 0)
+		r = base_dir_check_whole(s->base.fd, spec->root, e);
+	if (r < 0)
+		return r;
+	s->in.spec = spec;
+	s->in.disks = s->disks;
+	r = disk_images_open(spec->disks, spec->n_disks, s->disks, e);
 	if (r < 0)
 		return r;
 	r = host_facts_collect(&s->facts, e);
@@ -224,7 +238,6 @@ static int set_scene(const struct vm_spec *spec, bool dry_run, struct scene *s, 
 	r = block_signals(&s->signal_fd, e);
 	if (r < 0)
 		return r;
-	s->in.spec = spec;
 	s->in.facts = &s->facts;
 	s->in.base = &s->base;
 	s->in.idmap = &s->idmap;
@@ -273,8 +286,12 @@ int vm_template_create(const struct vm_spec *spec, const struct start_say *say, 
 {
 	_cleanup_(cleanup_scene) struct scene scene = { .base.fd = -1, .signal_fd = -1 };
 	struct vm_launch launch;
-	int r = set_scene(spec, false, &scene, e);
+	int r;
 
+	if (spec->n_disks)
+		return err_msg(e, EINVAL,
+			       "--disk: a guest with disks boots, it has no template; leave it out");
+	r = set_scene(spec, false, &scene, e);
 	if (r < 0)
 		return r;
 	scene.in.use_templates = true;

@@ -40,7 +40,7 @@ expect_files() {
 	local wanted=$WORK/wanted
 	{
 		printf '%s\n' "c /dev/null" "c /dev/urandom" "d /dev" "d /etc" "d /vm" \
-			"d /vm/volumes" "m /proc" "m /vm/root" "m /vm/volumes/0"
+			"d /vm/disks" "d /vm/volumes" "m /proc" "m /vm/root" "m /vm/volumes/0"
 		lines_of "$@"
 	} | sort -u >"$wanted"
 	diff "$wanted" <(sort "$volume/files") || fail "other files are seen than those needed"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # What vmrun rootfs info says of root directories, good ones and hostile ones.
 . "$(dirname "$0")/../lib/e2e.sh"
 

@@ -13,7 +13,7 @@ static uint8_t noise[NOISE_LEN];
 static int build(int modules_fd, struct strbuf *ret, struct err *e)
 {
 	*e = (struct err){ 0 };
-	return initramfs_build(modules_fd, INIT, sizeof(INIT) - 1, ret, e);
+	return initramfs_build(modules_fd, modules_wanted, INIT, sizeof(INIT) - 1, ret, e);
 }
 
 /* A module directory in all the forms that modules come in. */
@@ -232,7 +232,7 @@ static void identify(int modules_fd, struct strbuf *ret, uint64_t *ret_newest)
 
 	strbuf_free(ret);
 	*ret_newest = 0;
-	if (initramfs_identify(modules_fd, ret, ret_newest, &e) != 0)
+	if (initramfs_identify(modules_fd, modules_wanted, ret, ret_newest, &e) != 0)
 		fail_msg("%s", e.text);
 }
 
@@ -286,7 +286,7 @@ static void test_identity_of_missing(void **state)
 	(void)state;
 	make_modules(&fx);
 	assert_int_equal(unlinkat(fx.fd, "kernel/fs/9p/9p.ko.xz", 0), 0);
-	assert_int_equal(initramfs_identify(fx.fd, &ids, &newest, &e), -ENOENT);
+	assert_int_equal(initramfs_identify(fx.fd, modules_wanted, &ids, &newest, &e), -ENOENT);
 	assert_non_null(strstr(e.text, "9p.ko.xz"));
 	fixture_remove(&fx);
 }

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "rootfs-tools/edit/hostname.h"
 #include "rootfs-tools/edit/identity.h"
 #include "runner/base/cleanup.h"
 
@@ -27,7 +28,7 @@ static void expect_hosts(const char *text, size_t len, const char *want)
 {
 	_cleanup_strbuf_ struct strbuf out = { 0 };
 
-	identity_hosts(text, len, "old", "new", &out);
+	hostname_in_hosts(text, len, "old", "new", &out);
 	assert_string_equal(strbuf_str(&out), want);
 }
 
@@ -55,7 +56,7 @@ static void hostile_hosts(void **state)
 	char *exact = malloc(13);
 
 	(void)state;
-	identity_hosts(nul, sizeof(nul) - 1, "old", "n", &out);
+	hostname_in_hosts(nul, sizeof(nul) - 1, "old", "n", &out);
 	assert_int_equal(out.len, sizeof(nul) - 1 - 4);
 	assert_memory_equal(out.data, "127.0.0.1 a\0old old\0 n\n127.0.0.1 n", out.len);
 	assert_non_null(exact);
@@ -158,13 +159,15 @@ static void everything_is_new(void **state)
 		     is_there(fx, "var/lib/systemd/random-seed") ||
 		     is_there(fx, "var/lib/urandom/random-seed"));
 	assert_true(is_there(fx, "etc/ssh/sshd_config"));
-	/* And again another. */
+	/* And again another; where sshd is configured and has no key it gets all kinds. */
+	assert_int_equal(renew(fx), (1u << KEY_END) - 1);
+	assert_int_equal(unlinkat(fx->fd, "etc/ssh/sshd_config", 0), 0);
 	assert_int_equal(renew(fx), 0);
 	read_back(fx, "etc/machine-id", second, sizeof(second));
 	assert_string_not_equal(text, second);
 }
 
-/* Images for a first boot by systemd stay what they are. */
+/* Images for a first boot by systemd stay what they are; an empty machine-id says nothing. */
 static void no_identity_yet(void **state)
 {
 	const struct fixture *fx = *state;
@@ -177,8 +180,16 @@ static void no_identity_yet(void **state)
 	fixture_puts(fx, "etc/machine-id", "");
 	renew(fx);
 	read_back(fx, "etc/machine-id", text, sizeof(text));
-	assert_string_equal(text, "");
+	assert_int_equal(strlen(text), 33);
 	assert_int_equal(unlinkat(fx->fd, "etc/machine-id", 0), 0);
+	renew(fx);
+	assert_false(is_there(fx, "etc/machine-id"));
+	/* D-Bus wants one, unless it is systemd's to make. */
+	fixture_puts(fx, "usr/bin/dbus-uuidgen", "");
+	renew(fx);
+	assert_true(is_there(fx, "etc/machine-id"));
+	assert_int_equal(unlinkat(fx->fd, "etc/machine-id", 0), 0);
+	fixture_puts(fx, "usr/lib/systemd/systemd", "");
 	renew(fx);
 	assert_false(is_there(fx, "etc/machine-id"));
 }

@@ -8,6 +8,7 @@ struct values {
 	bool flag;
 	const char *text;
 	int number;
+	struct option_steps steps;
 };
 
 static int parse_number(void *field, const char *value, struct err *e)
@@ -28,6 +29,8 @@ static const struct rootfs_option options[] = {
 	{ "flag", OPTION_IS_FLAG, offsetof(struct values, flag), NULL, "", NULL },
 	{ "text", OPTION_IS_TEXT, offsetof(struct values, text), "WORD", "", refuse_empty },
 	{ "number", OPTION_IS_VALUE, offsetof(struct values, number), "N", "", parse_number },
+	{ "do", OPTION_IS_STEP, offsetof(struct values, steps), "X", "", NULL },
+	{ "now", OPTION_IS_STEP, offsetof(struct values, steps), NULL, "", NULL },
 	{ 0 },
 };
 static const char *const operands[] = { "SRC", "DST", NULL };
@@ -77,6 +80,36 @@ static void options_anywhere(void **state)
 	assert_string_equal(v.text, "--flag=");
 }
 
+static void steps_in_order(void **state)
+{
+	char *many[2 * OPTION_STEPS_MAX + 4] = { (char *)"clone", (char *)"x", (char *)"y" };
+	struct values v = { 0 };
+	char *const *found;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(PARSE(&v, &found, &e, "--do=1", "x", "--now", "--do", "", "y", "--now"), 0);
+	assert_int_equal(v.steps.n, 4);
+	assert_string_equal(v.steps.step[0].option->name, "do");
+	assert_string_equal(v.steps.step[0].value, "1");
+	assert_string_equal(v.steps.step[1].option->name, "now");
+	assert_null(v.steps.step[1].value);
+	assert_string_equal(v.steps.step[2].value, "");
+	assert_string_equal(v.steps.step[3].option->name, "now");
+	assert_int_equal(PARSE(&v, &found, &e, "--now=1", "x", "y"), -1);
+	assert_non_null(strstr(e.text, "--now takes no value"));
+	assert_int_equal(PARSE(&v, &found, &e, "x", "y", "--do"), -1);
+	assert_non_null(strstr(e.text, "--do needs a value: X"));
+	for (int i = 0; i <= OPTION_STEPS_MAX; i++)
+		many[3 + i] = (char *)"--now";
+	v = (struct values){ 0 };
+	assert_int_equal(options_parse(&command, &v, 3 + OPTION_STEPS_MAX, many, &found, &e), 0);
+	assert_int_equal(v.steps.n, OPTION_STEPS_MAX);
+	v = (struct values){ 0 };
+	assert_int_equal(options_parse(&command, &v, 4 + OPTION_STEPS_MAX, many, &found, &e),
+			 -E2BIG);
+}
+
 static void expect_error(const struct err *e, int r, const char *text)
 {
 	assert_int_equal(r, -1);
@@ -112,6 +145,32 @@ static void refused(void **state)
 	assert_null(found);
 }
 
+static bool has_flag(const void *values)
+{
+	return ((const struct values *)values)->flag;
+}
+
+/* An option that says all there is to say. */
+static void no_operands(void **state)
+{
+	struct rootfs_command alone = command;
+	char *none[] = { (char *)"clone", (char *)"--flag" };
+	char *one[] = { (char *)"clone", (char *)"x", (char *)"--flag" };
+	char *both[] = { (char *)"clone", (char *)"x", (char *)"y" };
+	char *const *found;
+	struct values v = { 0 };
+	struct err e;
+
+	(void)state;
+	alone.stands_alone = has_flag;
+	assert_int_equal(options_parse(&alone, &v, 2, none, &found, &e), 0);
+	assert_int_equal(options_parse(&alone, &v, 3, one, &found, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "'x' is too much"));
+	v = (struct values){ 0 };
+	assert_int_equal(options_parse(&alone, &v, 3, both, &found, &e), 0);
+	assert_int_equal(options_parse(&alone, &v, 1, none, &found, &e), -EINVAL);
+}
+
 static void help_is_found(void **state)
 {
 	char *yes[] = { (char *)"clone", (char *)"x", (char *)"--help" };
@@ -140,7 +199,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_anywhere),
+		cmocka_unit_test(steps_in_order),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(no_operands),
 		cmocka_unit_test(help_is_found),
 		cmocka_unit_test(commands_by_name),
 	};
