@@ -114,7 +114,8 @@ static int choose_kind(const struct command *c, const struct import_kind **ret, 
 	return err_msg(e, EINVAL, "'%s' is nothing that can be imported", c->src_path);
 }
 
-static int verify(const struct command *c, int signal_fd, int *ret_signal, struct err *e)
+static int verify(const struct command *c, const struct import_kind *kind, int signal_fd,
+		  int *ret_signal, struct err *e)
 {
 	const char *want = c->options->sha256;
 
@@ -123,8 +124,10 @@ static int verify(const struct command *c, int signal_fd, int *ret_signal, struc
 	if (S_ISDIR(c->src_st.st_mode))
 		return err_msg(e, EINVAL, "--sha256: '%s' is a directory", c->src_path);
 	/* What is there only once is verified while it is read. */
-	if (!S_ISREG(c->src_st.st_mode))
+	if (!S_ISREG(c->src_st.st_mode) && kind->run == import_tar)
 		return 0;
+	if (!S_ISREG(c->src_st.st_mode))
+		return err_msg(e, EINVAL, "--sha256: '%s' is no file", c->src_path);
 	return import_verify(c->src, c->src_path, want, signal_fd, ret_signal, e);
 }
 
@@ -204,7 +207,7 @@ static int import(struct command *c, int signal_fd, int *ret_signal, struct err 
 	if (r == 0)
 		r = partial_open(c->dst_path, &c->dst, e);
 	if (r == 0)
-		r = verify(c, signal_fd, ret_signal, e);
+		r = verify(c, kind, signal_fd, ret_signal, e);
 	return r == 0 ? fill(c, kind, signal_fd, ret_signal, e) : r;
 }
 
