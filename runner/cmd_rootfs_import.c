@@ -196,12 +196,8 @@ static int fill(struct command *c, const struct import_kind *kind, int signal_fd
 static int import(struct command *c, int signal_fd, int *ret_signal, struct err *e)
 {
 	const struct import_kind *kind = NULL;
-	int r = open_src(c->src_path, &c->src, e);
+	int r = choose_kind(c, &kind, e);
 
-	if (r == 0 && fstat(c->src, &c->src_st) < 0)
-		r = err_errno(e, errno, "cannot stat '%s'", c->src_path);
-	if (r == 0)
-		r = choose_kind(c, &kind, e);
 	if (r == 0)
 		r = root_idmap_for_new(&c->options->idmap, &c->idmap, e);
 	if (r == 0)
@@ -224,7 +220,12 @@ static int import_and_tell(struct command *c)
 	int signal = 0, r;
 	struct err e;
 
-	r = enter_signals(&signals, &e);
+	/* Of a FIFO that waits for somebody to write; from then on signals are waited for. */
+	r = open_src(c->src_path, &c->src, &e);
+	if (r == 0 && fstat(c->src, &c->src_st) < 0)
+		r = err_errno(&e, errno, "cannot stat '%s'", c->src_path);
+	if (r == 0)
+		r = enter_signals(&signals, &e);
 	if (r == 0)
 		r = import(c, signals, &signal, &e);
 	if (r < 0)

@@ -75,6 +75,15 @@ grep -q "security.capability" "$WORK/a" || fail "there was no file capability"
 grep -q "posix_acl_default" "$WORK/a" || fail "there was no default ACL"
 [[ $(stat -c %s "$WORK/zoo.tar") -lt 3000000 ]] || fail "holes are written out"
 
+# A directory that hands down its group and ACLs does not to what is made in it.
+mkdir "$WORK/above"
+chmod 2755 "$WORK/above"
+setfacl -d -m u:61033:rwx,g::rwx "$WORK/above"
+run import_root "$WORK/zoo.tar" "$WORK/above/copy"
+expect_exit 0
+expect_same "$zoo" "$WORK/above/copy"
+gone "$WORK/above"
+
 # What has been copied has other inodes, another order, and gives the same bytes.
 run export_root "$WORK/copy" "$WORK/again.tar"
 expect_exit 0
