@@ -97,6 +97,18 @@ $(BUILD)/vmrun-init: $(GUEST_C) runner/proto/proto.c $(HEADERS)
 	@echo "  GUEST $@"
 	$(Q)$(GUEST_CC) -I. -D_GNU_SOURCE $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)
 
+$(BUILD)/initramfs/disk_blob.o: initramfs/disk_blob.S $(BUILD)/vmrun-disk-init
+	@mkdir -p $(@D)
+	@echo "  AS    $@"
+	$(Q)$(CC) -DVMRUN_DISK_INIT_PATH='"$(BUILD)/vmrun-disk-init"' -fPIE -c -o $@ $<
+
+# With what it shares with vmrun-init; the linker leaves the rest of that out.
+$(BUILD)/vmrun-disk-init: $(DISK_INIT_C) $(addprefix initramfs/guest/,modules.c report.c link.c fail.c) \
+		runner/proto/proto.c $(HEADERS)
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	$(Q)$(GUEST_CC) -I. -D_GNU_SOURCE $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)
+
 $(BUILD)/rootfs-tools/disk/guest_blob.o: rootfs-tools/disk/guest_blob.S $(BUILD)/vmrun-disk-reader
 	@mkdir -p $(@D)
 	@echo "  AS    $@"
