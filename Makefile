@@ -49,14 +49,14 @@ PRELOAD_C := runner/preload/ram_readonly.c
 FILTER_C := runner/jail/filter_compile.c
 LIBRARY_C := $(filter-out $(COMMAND_C) $(PRELOAD_C) $(FILTER_C),$(wildcard runner/*.c runner/*/*.c initramfs/*.c rootfs-tools/*/*.c))
 GUEST_C := $(wildcard initramfs/guest/*.c)
-READER_C := $(wildcard rootfs-tools/disk/guest/*.c)
 DISK_INIT_C := $(wildcard initramfs/disk/*.c)
+READER_C := $(wildcard rootfs-tools/disk/guest/*.c)
 ESCAPE_C := $(wildcard tests/escape/*.c)
 UNIT_C := $(wildcard tests/unit/test_*.c)
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
 HEADERS := $(wildcard runner/*.h runner/*/*.h initramfs/*.h initramfs/guest/*.h \
 	rootfs-tools/*/*.h rootfs-tools/disk/guest/*.h tests/escape/*.h)
-ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(READER_C) $(DISK_INIT_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
+ALL_C := $(COMMAND_C) $(LIBRARY_C) $(PRELOAD_C) $(FILTER_C) $(GUEST_C) $(DISK_INIT_C) $(READER_C) $(ESCAPE_C) $(UNIT_C) $(FUZZ_C)
 SCRIPTS := $(shell grep -lE '^\#!/bin/(ba)?sh' contrib/* tests/run tests/*/* .ci/run 2>/dev/null) \
 	$(wildcard tests/lib/*.sh)
 

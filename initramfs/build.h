@@ -27,8 +27,7 @@ int initramfs_build(int modules_fd, const struct module_want *want, const void *
 		    size_t init_len, struct strbuf *ret, struct err *e);
 
 /**
- * initramfs_identify() - what initramfs_build() would read for modules_wanted, without
- * reading it.
+ * initramfs_identify() - what initramfs_build() would read, without reading it.
  * @ids: gets, for each file, its name and its struct file_id.
  * @newest_ns: raised to the latest ctime among them.
  *

@@ -21,8 +21,8 @@ static bool is_file(const struct import_source *src)
 
 /* The first one that is it; an archive is found out only by reading it. */
 static const struct import_kind kinds[] = {
-	{ "oci", import_is_oci, import_oci },
 	{ "disk", import_disk_detect, import_disk },
+	{ "oci", import_is_oci, import_oci },
 	{ "tar", is_file, import_tar },
 };
 

@@ -99,7 +99,7 @@ static int op_unpack(const int *dirs, void *arg, struct err *e)
 	return r == 0 ? unpack_seal(dirs[0], import->report, e) : r;
 }
 
-static int unpack_from(const struct import *import, int fd, int *ret_signal, struct err *e)
+static int unpack(const struct import *import, int *ret_signal, struct err *e)
 {
 	struct import in = *import;
 	const struct enter enter = {
@@ -113,22 +113,23 @@ static int unpack_from(const struct import *import, int fd, int *ret_signal, str
 		.tick_arg = import->tick_arg,
 	};
 
-	in.src = fd;
 	return enter_run(&enter, op_unpack, &in, ret_signal, e);
 }
 
-int import_tar(const struct import *import, int *ret_signal, struct err *e)
+int import_by_pipe(const struct import *import,
+		   int (*run)(const struct import *in, int *ret_signal, struct err *e),
+		   int *ret_signal, struct err *e)
 {
 	const char *want = import->options->sha256;
 	_cleanup_(feed_stop) struct feed feed = FEED_INIT;
 	uint8_t digest[SHA256_DIGEST_SIZE];
-	int r = unpack_prepare(e), fed;
+	struct import in = *import;
+	int r = feed_start(import->src, want != NULL, &feed, e), fed;
 
-	if (r == 0)
-		r = feed_start(import->src, want != NULL, &feed, e);
 	if (r < 0)
 		return r;
-	r = unpack_from(import, feed.fd, ret_signal, e);
+	in.src = feed.fd;
+	r = run(&in, ret_signal, e);
 	if (r == -EINTR)
 		return r;
 	fed = feed_finish(&feed, digest);
@@ -136,4 +137,11 @@ int import_tar(const struct import *import, int *ret_signal, struct err *e)
 	if (fed < 0 && (r == 0 || fed != -EPIPE))
 		return err_errno(e, -fed, "cannot read '%.300s'", name_of(import->src_path));
 	return r == 0 && want ? check_digest(digest, want, import->src_path, e) : r;
+}
+
+int import_tar(const struct import *import, int *ret_signal, struct err *e)
+{
+	int r = unpack_prepare(e);
+
+	return r == 0 ? import_by_pipe(import, unpack, ret_signal, e) : r;
 }

@@ -73,6 +73,15 @@ int import_verify(int src, const char *path, const char *want, int signal_fd, in
 int import_check(const struct import *import, struct err *e);
 
 /**
+ * import_by_pipe() - let @run work on a SRC that it only has by a pipe (feed.h), and verify
+ * the checksum that was asked for.
+ * @run: gets @import with that pipe as .src.
+ */
+int import_by_pipe(const struct import *import,
+		   int (*run)(const struct import *in, int *ret_signal, struct err *e),
+		   int *ret_signal, struct err *e);
+
+/**
  * import_tar() - any archive that unpack.h reads.
  *
  * Each of these: -EINTR with @ret_signal, or another -errno; the command removes what

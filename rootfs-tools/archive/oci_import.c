@@ -238,21 +238,15 @@ static int restore(int root, const struct stat *st, struct err *e)
 	return 0;
 }
 
-/* What the child knows. */
-struct inside {
-	const struct import *import;
-	struct unpack_report *report;
-};
-
 static int op_layout(const int *dirs, void *arg, struct err *e)
 {
-	const struct inside *in = arg;
+	const struct import *in = arg;
 	_cleanup_close_ int root = openat(dirs[DIR_DST], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(image_free) struct image image = { 0 };
 	bool said = false;
 	struct stat st;
 	int r = root < 0 ? err_errno(e, errno, "cannot open the new root") :
-			   read_image(dirs[DIR_LAYOUT], in->import->options->image, &image, e);
+			   read_image(dirs[DIR_LAYOUT], in->options->image, &image, e);
 
 	if (r == 0)
 		r = unpack_layers(dirs, &image, root, in->report, &said, &st, e);
@@ -266,70 +260,86 @@ static int op_layout(const int *dirs, void *arg, struct err *e)
 
 static int op_unpack_tar(const int *dirs, void *arg, struct err *e)
 {
-	const struct inside *in = arg;
+	const struct import *import = arg;
 	const struct unpack unpack = {
-		.fd = in->import->src,
+		.fd = import->src,
 		.root = dirs[0],
-		.name = in->import->src_path,
+		.name = import->src_path,
 		.keep_root = true,
 	};
 
-	return unpack_run(&unpack, in->report, e);
+	return unpack_run(&unpack, import->report, e);
 }
 
 /* --- outside --- */
 
 static int import_layout(const struct import *import, int layout, int *ret_signal, struct err *e)
 {
-	struct inside inside = { .import = import, .report = import->report };
+	struct import inside = *import;
 	const struct enter in = {
 		.idmap = import->idmap,
 		.dirs = { [DIR_LAYOUT] = { .fd = layout, .read_only = true },
 			  [DIR_DST] = { .fd = import->dst->fd } },
 		.n_dirs = 2,
 		.signal_fd = import->signal_fd,
+		.tick = import->tick,
+		.tick_arg = import->tick_arg,
 	};
 	int r = oci_layer_prepare(e);
 
 	return r == 0 ? enter_run(&in, op_layout, &inside, ret_signal, e) : r;
 }
 
-/* What the tar has that cannot be kept is no loss: only its blobs are of use. */
-static int unpack_tar(const struct import *import, int dir, int *ret_signal, struct err *e)
+static int unpack_tar(const struct import *import, int *ret_signal, struct err *e)
 {
-	struct inside inside = { .import = import, .report = enter_share(sizeof(*inside.report)) };
+	struct import inside = *import;
 	const struct enter in = {
 		.idmap = import->idmap,
-		.dirs = { { .fd = dir } },
+		.dirs = { { .fd = import->dst->fd } },
 		.n_dirs = 1,
-		.fds = &import->src,
+		.fds = &inside.src,
 		.n_fds = 1,
 		.signal_fd = import->signal_fd,
 	};
-	int r = inside.report ? unpack_prepare(e) : err_oom(e);
 
+	return enter_run(&in, op_unpack_tar, &inside, ret_signal, e);
+}
+
+/* What a tar has that cannot be kept is no loss: only its blobs are of use. */
+static int unpack_to_scratch(const struct import *import, struct partial *scratch, int *ret_signal,
+			     struct err *e)
+{
+	struct import in = *import;
+	int r;
+
+	in.dst = scratch;
+	in.report = enter_share(sizeof(*in.report));
+	r = in.report ? unpack_prepare(e) : err_oom(e);
 	if (r == 0)
-		r = enter_run(&in, op_unpack_tar, &inside, ret_signal, e);
-	enter_unshare(inside.report, sizeof(*inside.report));
+		r = import_by_pipe(&in, unpack_tar, ret_signal, e);
+	enter_unshare(in.report, sizeof(*in.report));
 	return r;
 }
 
 static int import_tar_of_layout(const struct import *import, int *ret_signal, struct err *e)
 {
 	struct partial scratch = PARTIAL_INIT;
+	struct import in = *import;
 	struct err while_removing;
 	char path[64 + NAME_MAX];
 	int r;
 
+	/* How far it is does not show in what is read of the tar. */
+	in.tick = NULL;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/.%.150s.layout", import->dst->parent,
 		 import->dst->name);
 	r = partial_open(path, &scratch, e);
 	if (r == 0)
 		r = partial_begin(&scratch, import->idmap, e);
 	if (r == 0)
-		r = unpack_tar(import, scratch.fd, ret_signal, e);
+		r = unpack_to_scratch(&in, &scratch, ret_signal, e);
 	if (r == 0)
-		r = import_layout(import, scratch.fd, ret_signal, e);
+		r = import_layout(&in, scratch.fd, ret_signal, e);
 	if (partial_remove(&scratch, &while_removing) < 0 && r == 0) {
 		*e = while_removing;
 		r = -e->errnum;

@@ -104,9 +104,7 @@ static int write_content(struct unpacker *u, const struct place *at, int fd,
 	int r;
 
 	while ((r = u->lib->archive_read_data_block(u->a, &block, &len, &offset)) != ARCHIVE_EOF) {
-		if (r == ARCHIVE_RETRY)
-			continue;
-		if (r < ARCHIVE_WARN)
+		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
 			return damaged(u, e);
 		u->report->bytes += len;
 		for (const char *p = block; len;) {
@@ -274,20 +272,22 @@ static int make_other(struct unpacker *u, const struct place *at, struct archive
 	return r == 0 ? finish(u, at, -1, n.mode, &attrs, e) : r;
 }
 
-/* cpio has the content with the last name of a file. */
+/* cpio has the content with the last name of a file; for a symlink that is its target. */
 static int fill_link(struct unpacker *u, const struct place *at, struct archive_entry *entry,
 		     struct err *e)
 {
-	_cleanup_close_ int fd = openat(at->dir, at->name,
-					O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	_cleanup_close_ int fd = -1;
 	struct attrs attrs;
 	struct stat st;
 	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return failed(at, "open", errno, e);
+	if (fstatat(at->dir, at->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return failed(at, "stat", errno, e);
 	if (!S_ISREG(st.st_mode))
-		return failed(at, "write", EINVAL, e);
+		return 0;
+	fd = openat(at->dir, at->name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return failed(at, "open", errno, e);
 	r = take_attrs(u, at, entry, &attrs, e);
 	if (r == 0)
 		r = write_content(u, at, fd, entry, e);
@@ -416,6 +416,8 @@ static int check_end(struct unpacker *u, struct err *e)
 	if (tar && !u->in->whiteouts && u->lib->archive_filter_bytes(u->a, 0) < end + TAR_BLOCK)
 		return err_msg(e, EBADMSG, "'%.300s' is cut short: it has no end mark",
 			       u->in->name);
+	if (!u->report->entries && !u->in->whiteouts)
+		return err_msg(e, EINVAL, "'%.300s' is an archive without any file", u->in->name);
 	while ((n = read_some(u->a, u, &ignored)) > 0)
 		;
 	return n < 0 ? damaged(u, e) : 0;
@@ -427,13 +429,13 @@ static int unpack_entries(struct unpacker *u, struct err *e)
 	int r = 0, got;
 
 	while (r == 0 && (got = u->lib->archive_read_next_header(u->a, &entry)) != ARCHIVE_EOF) {
-		if (got < ARCHIVE_WARN && got != ARCHIVE_RETRY)
+		/* It would try the next header after a bad one. */
+		if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
 			return damaged(u, e);
 		if (++u->report->entries > UNPACK_ENTRIES_MAX)
 			return err_msg(e, E2BIG, "'%.300s' has more than %d entries", u->in->name,
 				       UNPACK_ENTRIES_MAX);
-		if (got != ARCHIVE_RETRY)
-			r = unpack_entry(u, entry, e);
+		r = unpack_entry(u, entry, e);
 	}
 	return r;
 }

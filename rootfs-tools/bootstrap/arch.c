@@ -104,8 +104,8 @@ static int plan_pacman(const struct making *m, struct command *ret, struct err *
 static const struct cause causes[] = {
 	{ "unknown trust", "a package is signed by a key that is not trusted; give the right one by "
 			   "--keyring" },
-	{ "is unknown", "a package is signed by a key that is not trusted; give the right one by "
-			"--keyring" },
+	{ "required key missing", "a package is signed by a key that is not trusted; give the right "
+				  "one by --keyring" },
 	{ "invalid or corrupted package", "a package has no right signature" },
 	{ "missing required signature", "a package is not signed" },
 	{ "Could not resolve host", "the mirror's name is not known; is there a network?" },

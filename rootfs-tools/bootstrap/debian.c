@@ -10,6 +10,7 @@
  * of some 35 MB.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "rootfs-tools/bootstrap/driver.h"
 
@@ -84,10 +85,15 @@ static int plan_mmdebstrap(const struct making *m, struct command *ret, struct e
 	strvec_addf(argv, "--architectures=%s", m->arch->debian);
 	if (o->include)
 		strvec_addf(argv, "--include=%s", o->include);
-	if (m->keyring >= 0)
+	if (m->keyring >= 0) {
 		strvec_addf(argv, "--keyring=%s", driver_keyring(m));
+		/* Else the host's keys of a suite that it knows are trusted as well. */
+		strvec_add(argv, "--skip=check/signed-by");
+	}
 	if (m->kernel)
-		strvec_addf(argv, "--customize-hook=%s", kernel_hook);
+		/* With that variant there is no later one. */
+		strvec_addf(argv, "--%s-hook=%s",
+			    strcmp(m->variant, "extract") ? "customize" : "extract", kernel_hook);
 	strvec_add(argv, m->suite);
 	strvec_add(argv, DRIVER_ROOT);
 	if (o->mirror)

@@ -98,7 +98,7 @@ static int run_tool(const struct making *m, struct tool *tool, int out,
 	if (r == 0)
 		r = watch_until_end(m, &watch, said, pidfd, &status, ret_signal, e);
 	if (r == 0 && status != 0)
-		r = explain(m, tool->argv[0], status, causes, &watch, e);
+		r = explain(m, m->tool ? m->tool->program : tool->argv[0], status, causes, &watch, e);
 	strbuf_free(&watch.said);
 	return r;
 }

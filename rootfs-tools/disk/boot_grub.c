@@ -66,15 +66,18 @@ static int make(const struct flavour *f, const struct idmap_choice *idmap, int s
 {
 	const char *argv[MODULES_MAX + 6] = { program(), "-O", f->format, "-p", f->prefix };
 	_cleanup_close_ int out = memfd_create("grub", MFD_CLOEXEC);
-	struct tool tool = { .idmap = idmap, .argv = argv, .fds = { -1, out, -1 } };
+	struct tool_run run = {
+		.tool = { .idmap = idmap, .argv = argv, .fds = { -1, out, -1 } },
+		.name = argv[0],
+		.package = "grub-common (Fedora: grub2-tools-minimal, Arch: grub)",
+	};
 	int r;
 
 	if (out < 0)
 		return err_errno(e, errno, "cannot make a file in memory");
 	for (size_t i = 0; f->modules[i]; i++)
 		argv[5 + i] = f->modules[i];
-	r = tool_run(&tool, "grub-common (Fedora: grub2-tools-minimal, Arch: grub)", signal_fd,
-		     NULL, NULL, ret_signal, e);
+	r = tool_run(&run, signal_fd, ret_signal, e);
 	if (r < 0)
 		return r;
 	if (lseek(out, 0, SEEK_SET) < 0)

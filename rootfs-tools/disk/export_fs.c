@@ -3,9 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "rootfs-tools/core/enter.h"
+#include "rootfs-tools/core/work.h"
 #include "rootfs-tools/disk/export_disk.h"
+#include "rootfs-tools/disk/ext4.h"
 #include "rootfs-tools/disk/tool_run.h"
 #include "runner/base/cleanup.h"
 
@@ -13,58 +15,87 @@
 #define SRC TOOL_DIR "/" SRC_NAME
 #define OUT "/proc/self/fd/1"
 #define STATUS_LOCKED 75 /* none that either program ends with */
-#define NUMBER_SIZE 48
 #define WORDS_MAX 32
 
 /* flock(1) of util-linux holds the directory as a guest that only reads does. */
 static const char *const lock_words[] = { "flock", "--shared", "--nonblock", "--conflict-exit-code",
 					  "75",	   SRC };
 
-/* When the file system is made: what the directory itself says, and no moment of the host's. */
-static int own_time(const struct export *x, char ret[NUMBER_SIZE], struct err *e)
-{
-	struct stat st;
-	int64_t when = x->epoch;
+struct measuring {
+	const struct export *x;
+	struct ext4_need *need; /* enter_share()d */
+};
 
-	if (x->epoch == EXPORT_NO_EPOCH) {
-		if (fstat(x->root->dir.fd, &st) < 0)
-			return err_errno(e, errno, "cannot stat '%s'", x->src_path);
-		when = st.st_mtim.tv_sec;
-	}
-	/* squashfs has 32 bits for it. */
-	if (when < 0)
-		when = 0;
-	snprintf(ret, NUMBER_SIZE, "%" PRId64, when > UINT32_MAX ? UINT32_MAX : when);
-	return 0;
+static int op_measure(const int *dirs, void *arg, struct err *e)
+{
+	const struct measuring *m = arg;
+	uint8_t digest[EXT4_DIGEST_BYTES];
+	int r = root_lock(dirs[0], m->x->src_path, false, m->x->options->shared, e);
+
+	if (r == 0)
+		r = base_dir_check(dirs[0], m->x->src_path, e);
+	return r == 0 ? ext4_measure(dirs[0], m->need, digest, e) : r;
+}
+
+/*
+ * When the file system is said to be made: when something in the directory was changed for
+ * the last time, unless that is too late. Both programs take that from SOURCE_DATE_EPOCH,
+ * and change what times of files are later.
+ */
+static int find_time(const struct export *x, int64_t *ret, int *ret_signal, struct err *e)
+{
+	struct measuring m = { .x = x, .need = enter_share(sizeof(*m.need)) };
+	const struct enter in = {
+		.idmap = &x->root->idmap,
+		.dirs = { { .fd = x->root->dir.fd, .read_only = true } },
+		.n_dirs = 1,
+		.signal_fd = x->signal_fd,
+	};
+	int64_t when;
+	int r;
+
+	if (!m.need)
+		return err_oom(e);
+	r = enter_run(&in, op_measure, &m, ret_signal, e);
+	when = m.need->newest < x->epoch ? m.need->newest : x->epoch;
+	enter_unshare(m.need, sizeof(*m.need));
+	if (r == 0)
+		*ret = when < 0 ? 0 : when;
+	return r;
 }
 
 /* @words: a program and its own, that read SRC and write OUT. */
-static int make(const struct export *x, const char *const *words, const char *package,
-		const char *const *env, int *ret_signal, struct err *e)
+static int make(const struct export *x, const char *const *words, const char *package, int64_t when,
+		int *ret_signal, struct err *e)
 {
 	const char *argv[WORDS_MAX + ARRAY_SIZE(lock_words)] = { 0 };
-	struct tool tool = {
-		.idmap = &x->root->idmap,
-		.argv = argv,
-		.env = env,
-		.places = { { .name = SRC_NAME, .fd = x->root->dir.fd, .read_only = true } },
-		.n_places = 1,
-		.fds = { -1, x->out, -1 },
+	char epoch[48];
+	const char *const env[] = { epoch, NULL };
+	struct tool_run run = {
+		.tool = { .idmap = &x->root->idmap,
+			  .argv = argv,
+			  .env = env,
+			  .places = { { .name = SRC_NAME,
+					.fd = x->root->dir.fd,
+					.read_only = true } },
+			  .n_places = 1,
+			  .fds = { -1, x->out, -1 } },
+		.name = words[0],
+		.package = package,
+		.losses = &x->report->losses,
 	};
 	size_t n = 0;
-	int status = 0, r;
+	int r;
 
-	if (!tool_exists(words[0]))
-		return err_msg(e, ENOENT, "%s is not installed here; install %s", words[0],
-			       package);
+	snprintf(epoch, sizeof(epoch), "SOURCE_DATE_EPOCH=%" PRId64, when);
 	if (!x->options->shared) {
 		memcpy(argv, lock_words, sizeof(lock_words));
 		n = ARRAY_SIZE(lock_words);
 	}
 	for (size_t i = 0; words[i]; i++)
 		argv[n++] = words[i];
-	r = tool_run(&tool, package, x->signal_fd, &x->report->losses, &status, ret_signal, e);
-	if (r == -EIO && status == STATUS_LOCKED)
+	r = tool_run(&run, x->signal_fd, ret_signal, e);
+	if (r == -EIO && run.status == STATUS_LOCKED)
 		return err_msg(e, EBUSY,
 			       "base '%s' is being written by a guest; wait for its end, or use "
 			       "--shared to go on all the same",
@@ -74,44 +105,35 @@ static int make(const struct export *x, const char *const *words, const char *pa
 
 int export_squashfs(const struct export *x, int *ret_signal, struct err *e)
 {
-	char epoch[NUMBER_SIZE + 32], when[NUMBER_SIZE];
-	const char *env[] = { NULL, NULL };
 	/* zstd 3 is as small as the default, gzip 9, in a tenth of the time. */
-	const char *words[WORDS_MAX] = { "mksquashfs", SRC,	  OUT,
-					 "-noappend",  "-quiet",  "-no-progress",
-					 "-comp",      "zstd",	  "-Xcompression-level",
-					 "3",	       "-xattrs", "-mkfs-time",
-					 when };
-	int r = own_time(x, when, e);
+	static const char *const words[] = { "mksquashfs", SRC,	      OUT,
+					     "-noappend",  "-quiet",  "-no-progress",
+					     "-comp",	   "zstd",    "-Xcompression-level",
+					     "3",	   "-xattrs", NULL };
+	int64_t when = 0;
+	int r = find_time(x, &when, ret_signal, e);
 
-	if (r < 0)
-		return r;
-	if (x->epoch != EXPORT_NO_EPOCH) {
-		/* Later times of files become this one, too. The option would exclude it. */
-		snprintf(epoch, sizeof(epoch), "SOURCE_DATE_EPOCH=%s", when);
-		env[0] = epoch;
-		words[11] = words[12] = NULL;
-	}
-	return make(x, words, "squashfs-tools", env, ret_signal, e);
+	/* It has 32 bits for times. */
+	if (when > UINT32_MAX)
+		when = UINT32_MAX;
+	return r == 0 ? make(x, words, "squashfs-tools", when, ret_signal, e) : r;
 }
 
 int export_erofs(const struct export *x, int *ret_signal, struct err *e)
 {
-	char when[NUMBER_SIZE], time_option[NUMBER_SIZE + 2];
-	/* It is found by what it is attached as, or by its content: not by a UUID. */
-	const char *words[WORDS_MAX] = { "mkfs.erofs", "--quiet", "-d1", "-zlz4", "-U",
-					 "00000000-0000-4000-8000-000000000000", time_option,
-					 /* Without it that time becomes every file's. */
-					 "--preserve-mtime", OUT, SRC };
-	int r = own_time(x, when, e);
+	/* Found by what it is attached as: nobody asks for its UUID. */
+	static const char *const words[] = { "mkfs.erofs",
+					     "--quiet",
+					     "-d1",
+					     "-zlz4",
+					     "-U",
+					     "00000000-0000-4000-8000-000000000000",
+					     "--preserve-mtime",
+					     OUT,
+					     SRC,
+					     NULL };
+	int64_t when = 0;
+	int r = find_time(x, &when, ret_signal, e);
 
-	if (r < 0)
-		return r;
-	snprintf(time_option, sizeof(time_option), "-T%s", when);
-	if (x->epoch != EXPORT_NO_EPOCH) {
-		words[7] = OUT;
-		words[8] = SRC;
-		words[9] = NULL;
-	}
-	return make(x, words, "erofs-utils", NULL, ret_signal, e);
+	return r == 0 ? make(x, words, "erofs-utils", when, ret_signal, e) : r;
 }

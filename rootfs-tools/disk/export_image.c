@@ -88,7 +88,11 @@ int export_qcow2(const struct export *x, int *ret_signal, struct err *e)
 		"-m", "1", "/proc/self/fd/0", "/proc/self/fd/1", NULL
 	};
 	_cleanup_close_ int raw = -1;
-	struct tool tool = { .idmap = &x->root->idmap, .argv = argv };
+	struct tool_run run = {
+		.tool = { .idmap = &x->root->idmap, .argv = argv },
+		.name = argv[0],
+		.package = QEMU_IMG_PACKAGE,
+	};
 	int r;
 
 	if (!tool_exists(argv[0]))
@@ -99,7 +103,7 @@ int export_qcow2(const struct export *x, int *ret_signal, struct err *e)
 		r = make_raw(x, raw, ret_signal, e);
 	if (r < 0)
 		return r;
-	tool.fds[0] = raw;
-	tool.fds[1] = x->out;
-	return tool_run(&tool, QEMU_IMG_PACKAGE, x->signal_fd, NULL, NULL, ret_signal, e);
+	run.tool.fds[0] = raw;
+	run.tool.fds[1] = x->out;
+	return tool_run(&run, x->signal_fd, ret_signal, e);
 }

@@ -2,12 +2,13 @@
 #include "rootfs-tools/disk/ext4.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "rootfs-tools/disk/ext4_fill.h"
 #include "rootfs-tools/disk/ext2fs_lib.h"
+#include "rootfs-tools/disk/ext4_fill.h"
 #include "runner/base/cleanup.h"
 
 #define INODE_SIZE 256
@@ -139,19 +140,23 @@ static int make_empty(ext2_filsys fs, const struct ext4_make *make, struct err *
 
 static int open_new(const struct ext4_make *make, ext2_filsys *ret, struct err *e)
 {
+	/* Closed by the library, with the file system or when it cannot be begun. */
+	int fd = fcntl(make->fd, F_DUPFD_CLOEXEC, 3);
 	struct ext2_super_block super;
-	char name[16], offset[48];
+	char name[16], offset[24];
 	ext2_filsys fs;
 	errcode_t r;
 
+	if (fd < 0)
+		return err_errno(e, errno, "cannot write an ext4 file system");
 	describe(make, &super);
-	snprintf(name, sizeof(name), "%d", make->fd);
-	snprintf(offset, sizeof(offset), "offset=%" PRIu64, make->offset);
+	snprintf(name, sizeof(name), "%d", fd);
+	snprintf(offset, sizeof(offset), "%" PRIu64, make->offset);
 	r = lib->ext2fs_initialize(name, EXT2_FLAG_64BITS | EXT2_FLAG_RW, &super,
 				   *lib->unixfd_io_manager, &fs);
 	if (r)
 		return failed(e, "begin an ext4 file system", r);
-	r = fs->io->manager->set_option(fs->io, "offset", strchr(offset, '=') + 1);
+	r = fs->io->manager->set_option(fs->io, "offset", offset);
 	if (r) {
 		lib->ext2fs_free(fs);
 		return failed(e, "place an ext4 file system", r);

@@ -37,6 +37,7 @@
 struct ext4_need {
 	uint64_t inodes;
 	uint64_t blocks; /* of content, directories, attributes; none of the file system's own */
+	int64_t newest;	 /* the latest mtime */
 };
 
 /* A file system that is to be made. */

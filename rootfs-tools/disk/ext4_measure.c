@@ -53,13 +53,15 @@ static uint64_t content_blocks(int dir, const char *name, const struct stat *st)
 	return n;
 }
 
-static void digest_entry(struct measure *m, const char *name, const struct stat *st)
+static void note_entry(struct measure *m, const char *name, const struct stat *st)
 {
 	const uint64_t facts[] = { st->st_mode, st->st_uid, st->st_gid,
 				   (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
 				   /* A directory's is the host's file system's. */
 				   S_ISDIR(st->st_mode) ? 0 : (uint64_t)st->st_size };
 
+	if (st->st_mtim.tv_sec > m->need.newest)
+		m->need.newest = st->st_mtim.tv_sec;
 	sha256_update(&m->digest, strlen(name) + 1, (const uint8_t *)name);
 	sha256_update(&m->digest, sizeof(facts), (const uint8_t *)facts);
 }
@@ -73,7 +75,7 @@ static int measure_entry(struct measure *m, int dir, const char *path, const cha
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(e, errno, "cannot stat '%s%.300s/%s'", *path ? "/" : "", path,
 				 name);
-	digest_entry(m, name, &st);
+	note_entry(m, name, &st);
 	if (S_ISDIR(st.st_mode) && st.st_dev == m->dev)
 		return tree_push(&m->stack, path, name, false, e);
 	if (st.st_nlink > 1)
@@ -117,7 +119,7 @@ static int measure_dir(struct measure *m, const char *path, struct err *e)
 int ext4_measure(int root, struct ext4_need *ret, uint8_t ret_digest[EXT4_DIGEST_BYTES],
 		 struct err *e)
 {
-	struct measure m = { .root = root };
+	struct measure m = { .root = root, .need.newest = INT64_MIN };
 	struct tree_dir at;
 	struct stat st;
 	int r;
@@ -126,7 +128,7 @@ int ext4_measure(int root, struct ext4_need *ret, uint8_t ret_digest[EXT4_DIGEST
 	if (fstat(root, &st) < 0)
 		return err_errno(e, errno, "cannot stat the root directory");
 	m.dev = st.st_dev;
-	digest_entry(&m, "", &st);
+	note_entry(&m, "", &st);
 	r = tree_push(&m.stack, "", "", false, e);
 	while (r == 0 && tree_pop(&m.stack, &at)) {
 		r = measure_dir(&m, at.path, e);

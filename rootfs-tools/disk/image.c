@@ -6,7 +6,6 @@
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "initramfs/decompress.h"
@@ -127,6 +126,11 @@ static int choose_boot(struct image *img, struct err *e)
 	char kernel[KERNEL_PATH_MAX + 1], id[ID_TEXT_SIZE];
 	int r = kernel_find(img->root, &img->kernel, e);
 
+	if (r == -ENOENT)
+		return err_msg(e, ENOENT,
+			       "'%s' has no kernel that a disk could boot; install one in it, as by "
+			       "vmrun rootfs customize --package linux-image-amd64",
+			       img->make->src_path);
 	if (r == 0 && !find_initrd(img))
 		r = boot_initramfs(img->root, img->kernel.version, &img->own_initrd, e);
 	if (r < 0)
@@ -242,27 +246,19 @@ static int write_root(const struct image *img, struct err *e)
 	return r;
 }
 
-static time_t time_of(const struct image *img, const struct stat *st)
-{
-	int64_t when = st->st_mtim.tv_sec < img->make->epoch ? st->st_mtim.tv_sec :
-							       img->make->epoch;
-
-	/* To libext2fs 0 is "now"; FAT and GPT have no use for more than 32 bits. */
-	if (when < 1)
-		return 1;
-	return when > UINT32_MAX ? UINT32_MAX : when;
-}
-
 static int measure(struct image *img, struct err *e)
 {
-	struct stat st;
+	int64_t epoch = img->make->epoch;
 	int r = ext4_measure(img->root, &img->need, img->digest, e);
 
 	if (r < 0)
 		return r;
-	if (fstat(img->root, &st) < 0)
-		return err_errno(e, errno, "cannot stat '%s'", img->make->src_path);
-	img->when = time_of(img, &st);
+	img->when = img->need.newest < epoch ? img->need.newest : epoch;
+	/* To libext2fs 0 is "now"; its superblock has 32 bits for it. */
+	if (img->when < 1)
+		img->when = 1;
+	if (img->when > UINT32_MAX)
+		img->when = UINT32_MAX;
 	make_id(img, "root-file-system", 6, img->root_id);
 	return 0;
 }

@@ -52,33 +52,30 @@ static int read_words(int fd, char **ret)
 	return fs_read_fd(fd, WORDS_MAX, ret, &len);
 }
 
-int tool_run(struct tool *tool, const char *package, int signal_fd, struct losses *losses,
-	     int *ret_status, int *ret_signal, struct err *e)
+int tool_run(struct tool_run *run, int signal_fd, int *ret_signal, struct err *e)
 {
 	_cleanup_close_ int said = memfd_create("words", MFD_CLOEXEC), pidfd = -1;
 	_cleanup_free_ char *words = NULL;
-	const char *name = tool->argv[0];
-	int status, r;
+	int r;
 
-	if (!tool_exists(name))
-		return err_msg(e, ENOENT, "%s is not installed here; install %s", name, package);
+	if (!tool_exists(run->name))
+		return err_msg(e, ENOENT, "%s is not installed here; install %s", run->name,
+			       run->package);
 	if (said < 0)
 		return err_errno(e, errno, "cannot make a file in memory");
-	tool->fds[2] = said;
-	r = tool_start(tool, &pidfd, e);
+	run->tool.fds[2] = said;
+	r = tool_start(&run->tool, &pidfd, e);
 	if (r == 0)
-		r = tool_wait(pidfd, signal_fd, &status, ret_signal, e);
+		r = tool_wait(pidfd, signal_fd, &run->status, ret_signal, e);
 	if (r < 0)
 		return r;
 	r = read_words(said, &words);
 	if (r < 0)
-		return err_errno(e, -r, "cannot read what %s said", name);
-	if (status && ret_status)
-		*ret_status = status;
-	if (status)
-		return err_msg(e, EIO, "%s failed with status %d: %.400s", name, status,
+		return err_errno(e, -r, "cannot read what %s said", run->name);
+	if (run->status)
+		return err_msg(e, EIO, "%s failed with status %d: %.400s", run->name, run->status,
 			       *words ? last_line(words) : "it said nothing");
-	if (losses)
-		add_lines(name, words, losses);
+	if (run->losses)
+		add_lines(run->name, words, run->losses);
 	return 0;
 }

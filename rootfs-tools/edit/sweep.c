@@ -88,6 +88,8 @@ static int push_below(struct sweep *s, const char *at, struct tree_stack *stack,
 	struct dirent *entry;
 	int r = tree_open_dir_here(s->root, at, &dir, e);
 
+	if (r < 0 || !dir)
+		return r;
 	while (r == 0 && (r = tree_read(dir, at, &entry, e)) > 0) {
 		_cleanup_free_ char *path = NULL;
 

@@ -11,7 +11,7 @@ import gzip, json, os, sys
 from oci_layout import *
 
 top = sys.argv[1]
-good = tar(("etc", None), ("etc/passwd", b"root:x:0:0::/:/bin/sh\n"), ("file", b"content" * 100))
+good = tar(("bin", None), ("etc", None), ("etc/passwd", b"root:x:0:0::/:/bin/sh\n"), ("file", b"content" * 100))
 
 def make(name, *layers, run=None):
     layout = Layout(os.path.join(top, name))

@@ -37,7 +37,7 @@ link = lambda to: {"type": b"1", "linkname": to}
 capability = struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0).decode("latin-1")
 open("1.tar", "wb").write(tar(
     (".", None, {"mode": 0o751, "mtime": 1234567890}),
-    ("etc", None), ("etc/passwd", b"root:x:0:0::/:/bin/sh\n"),
+    ("bin", None), ("etc", None), ("etc/passwd", b"root:x:0:0::/:/bin/sh\n"),
     ("kept", None), ("kept/file", b"1"), ("kept/gone", b"1"), ("kept/gone-dir", None),
     ("kept/gone-dir/x", b"1"), ("kept/becomes-dir", b"1"), ("kept/becomes-file", None),
     ("kept/becomes-file/x", b"1"),
@@ -74,7 +74,7 @@ in_root root '
 	stat -c %h,%i second | cut -d , -f 1; [ second -ef d/third ]
 	getfattr --only-values -n user.one xattr; echo' >found
 diff - found <<'LIST' || fail "not what the layers make"
-. ./capable ./changed ./d ./d/third ./etc ./etc/passwd ./kept ./kept/becomes-dir ./kept/becomes-dir/y ./kept/becomes-file ./kept/file ./nanoseconds ./opaque ./opaque/new ./opaque/new-too ./second ./setgid ./setuid ./sticky ./xattr 
+. ./bin ./capable ./changed ./d ./d/third ./etc ./etc/passwd ./kept ./kept/becomes-dir ./kept/becomes-dir/y ./kept/becomes-file ./kept/file ./nanoseconds ./opaque ./opaque/new ./opaque/new-too ./second ./setgid ./setuid ./sticky ./xattr 
 322222linked
 . 751 0:0 1234567890
 setuid 4755 5:0 1000000000
