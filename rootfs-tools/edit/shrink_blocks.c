@@ -344,7 +344,8 @@ static int share_all(struct blocks *b, struct err *e)
 		*impossible = true;
 		return 0;
 	}
-	qsort(b->files, b->n, sizeof(*b->files), by_size);
+	if (b->n)
+		qsort(b->files, b->n, sizeof(*b->files), by_size);
 	for (size_t i = 0, next; r == 0 && !*impossible && i < b->n; i = next) {
 		for (next = i + 1; next < b->n && b->files[next].size == b->files[i].size; next++)
 			;

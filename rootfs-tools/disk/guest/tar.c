@@ -164,7 +164,8 @@ static void record_xattr(const struct tar_entry *e, const char *file, const char
 	char key[sizeof("SCHILY.xattr.") + 256];
 	ssize_t len = lgetxattr(file, name, value, sizeof(value));
 
-	if (len < 0 && errno == ENODATA)
+	/* xfs shows ACLs a second time, under a name of its own. */
+	if ((len < 0 && errno == ENODATA) || !strncmp(name, "trusted.SGI_ACL_", 16))
 		return;
 	/* A record's key ends at the first. */
 	if (strchr(name, '=') || strlen(name) > 255)
