@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # slow
+# timeout: 600
 # vmrun rootfs export: squashfs, erofs, and disk images that boot by BIOS and UEFI: each the
 # same twice, with all that the directory has, and nothing left where it fails.
 . "$(dirname "$0")/../lib/e2e.sh"
