@@ -90,8 +90,7 @@ static void octal(char *field, size_t size, uint64_t value)
 
 	/* What does not fit is in the extended header. */
 	snprintf(text, sizeof(text), "%0*" PRIo64, (int)size - 1, value);
-	memcpy(field, strlen(text) < size ? text : "77777777777" + 12 - size,
-	       size - 1);
+	memcpy(field, strlen(text) < size ? text : &"77777777777"[12 - size], size - 1);
 }
 
 static void put_header(struct header *h)
