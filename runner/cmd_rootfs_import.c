@@ -107,6 +107,9 @@ static int choose_kind(const struct command *c, const struct import_kind **ret, 
 	n = is_file(&src) ? fs_pread_all(c->src, head, IMPORT_HEAD_MAX, 0) : 0;
 	src.head_len = n > 0 ? (size_t)n : 0;
 	*ret = find_kind(&src, format);
+	if (*ret && c->options->image && (*ret)->run != import_oci)
+		return err_msg(e, EINVAL, "--image is for images of containers, and '%s' is none",
+			       c->src_path);
 	if (*ret)
 		return 0;
 	if (format)
@@ -114,7 +117,8 @@ static int choose_kind(const struct command *c, const struct import_kind **ret, 
 	return err_msg(e, EINVAL, "'%s' is nothing that can be imported", c->src_path);
 }
 
-static int verify(const struct command *c, int signal_fd, int *ret_signal, struct err *e)
+static int verify(const struct command *c, const struct import_kind *kind, int signal_fd,
+		  int *ret_signal, struct err *e)
 {
 	const char *want = c->options->sha256;
 
@@ -123,8 +127,10 @@ static int verify(const struct command *c, int signal_fd, int *ret_signal, struc
 	if (S_ISDIR(c->src_st.st_mode))
 		return err_msg(e, EINVAL, "--sha256: '%s' is a directory", c->src_path);
 	/* What is there only once is verified while it is read. */
-	if (!S_ISREG(c->src_st.st_mode))
+	if (!S_ISREG(c->src_st.st_mode) && kind->run == import_tar)
 		return 0;
+	if (!S_ISREG(c->src_st.st_mode))
+		return err_msg(e, EINVAL, "--sha256: '%s' is no file", c->src_path);
 	return import_verify(c->src, c->src_path, want, signal_fd, ret_signal, e);
 }
 
@@ -193,18 +199,14 @@ static int fill(struct command *c, const struct import_kind *kind, int signal_fd
 static int import(struct command *c, int signal_fd, int *ret_signal, struct err *e)
 {
 	const struct import_kind *kind = NULL;
-	int r = open_src(c->src_path, &c->src, e);
+	int r = choose_kind(c, &kind, e);
 
-	if (r == 0 && fstat(c->src, &c->src_st) < 0)
-		r = err_errno(e, errno, "cannot stat '%s'", c->src_path);
-	if (r == 0)
-		r = choose_kind(c, &kind, e);
 	if (r == 0)
 		r = root_idmap_for_new(&c->options->idmap, &c->idmap, e);
 	if (r == 0)
 		r = partial_open(c->dst_path, &c->dst, e);
 	if (r == 0)
-		r = verify(c, signal_fd, ret_signal, e);
+		r = verify(c, kind, signal_fd, ret_signal, e);
 	return r == 0 ? fill(c, kind, signal_fd, ret_signal, e) : r;
 }
 
@@ -221,7 +223,12 @@ static int import_and_tell(struct command *c)
 	int signal = 0, r;
 	struct err e;
 
-	r = enter_signals(&signals, &e);
+	/* Of a FIFO that waits for somebody to write; from then on signals are waited for. */
+	r = open_src(c->src_path, &c->src, &e);
+	if (r == 0 && fstat(c->src, &c->src_st) < 0)
+		r = err_errno(&e, errno, "cannot stat '%s'", c->src_path);
+	if (r == 0)
+		r = enter_signals(&signals, &e);
 	if (r == 0)
 		r = import(c, signals, &signal, &e);
 	if (r < 0)

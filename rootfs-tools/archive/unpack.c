@@ -97,6 +97,7 @@ static int failed(const struct place *at, const char *what, int errnum, struct e
 static int write_content(struct unpacker *u, const struct place *at, int fd,
 			 struct archive_entry *entry, struct err *e)
 {
+	bool sized = u->lib->archive_entry_size_is_set(entry);
 	int64_t size = u->lib->archive_entry_size(entry), end = 0;
 	const void *block;
 	la_int64_t offset;
@@ -121,7 +122,7 @@ static int write_content(struct unpacker *u, const struct place *at, int fd,
 		end = offset > end ? offset : end;
 	}
 	/* A hole at its end; or old content behind it, of an archive that has it twice. */
-	if (size != end && ftruncate(fd, size) < 0)
+	if (sized && size != end && ftruncate(fd, size) < 0)
 		return err_errno(e, errno, "cannot make '/%.300s' of %" PRId64 " bytes", at->path,
 				 size);
 	return 0;

@@ -34,8 +34,10 @@ static const char script[] =
 	"	[ ! -d \"$modules\" ] || depmod -b \"$root\" \"${modules##*/}\"\n"
 	"done\n";
 
-static const char *const minimal[] = { "fedora-release", "bash", "coreutils", "util-linux",
-				       "iproute",	 "dnf",	 "systemd",   "glibc-minimal-langpack",
+static const char *const minimal[] = { "fedora-release", "bash",
+				       "coreutils",	 "util-linux",
+				       "iproute",	 "dnf",
+				       "systemd",	 "glibc-minimal-langpack",
 				       "rootfiles",	 NULL };
 static const char *const core[] = { "@core", NULL };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "rootfs-tools/core/enter.h"
@@ -201,15 +202,22 @@ static int lock(struct partial *p, struct err *e)
 	return 1;
 }
 
-/* A directory above may have handed down its group; nobody but this one may look in. */
+/*
+ * A directory above may have handed down its group, and an ACL that all files made in it
+ * would get; nobody but this one may look in.
+ */
 static int make_own(const struct partial *p, struct err *e)
 {
+	static const char *const acls[] = { "system.posix_acl_default", "system.posix_acl_access" };
 	uint32_t uid = geteuid(), gid = getegid();
 
 	/* Real root's own ids are in no map. */
 	if (uid == 0 && !(idmap_outside(&p->idmap->uids, 0, &uid) &&
 			  idmap_outside(&p->idmap->gids, 0, &gid)))
 		return err_msg(e, EINVAL, "the id map has no root");
+	for (size_t i = 0; i < ARRAY_SIZE(acls); i++)
+		if (fremovexattr(p->fd, acls[i]) < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+			return err_errno(e, errno, "cannot set up '%s'", p->temp);
 	if (fchown(p->fd, uid, gid) < 0 || fchmod(p->fd, 0700) < 0)
 		return err_errno(e, errno, "cannot set up '%s'", p->temp);
 	return 0;

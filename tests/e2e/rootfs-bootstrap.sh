@@ -122,7 +122,7 @@ expect_failure no "did you mean debian?"
 
 # --- ends in the middle: the packages never come ---
 
-stuck() { # starts one that waits for its mirror; sets $vmrun, $children
+deafen() { # a mirror that never answers; sets $port, $deaf
 	port=$(free_port)
 	python3 -c 'import socket, time
 s = socket.create_server(("127.0.0.1", '"$port"'))
@@ -131,6 +131,11 @@ open("'"$WORK"'/asked", "w")
 time.sleep(600)' &
 	deaf=$!
 	rm -f "$WORK/asked"
+	wait_for 10 grep -q ":$(printf %04X "$port") .* 0A " /proc/net/tcp
+}
+
+stuck() { # starts one that waits for its mirror; sets $vmrun, $children
+	deafen
 	"$VMRUN" rootfs bootstrap debian "$WORK/no" --suite=bookworm --mirror "http://127.0.0.1:$port/" \
 		>"$WORK/out" 2>"$WORK/err" &
 	vmrun=$!
@@ -150,6 +155,17 @@ for signal in TERM HUP; do
 	expect_gone $children
 	nothing_left no
 done
+# On a terminal it is seen what is done, on one line.
+deafen
+run "$(dirname "$0")/../lib/terminal.py" '
+	expect running apt-get update
+	pause 0.5
+	send \x03
+' "$VMRUN" rootfs bootstrap debian "$WORK/no" --suite=bookworm --mirror "http://127.0.0.1:$port/"
+kill "$deaf"
+expect_exit $((128 + 2))
+nothing_left no
+[[ $(grep -c apt-get "$WORK/out") -eq 1 ]] || fail "there is more than one line"
 # Nobody can clean up here, but the next one does.
 stuck
 kill -9 "$vmrun"

@@ -6,11 +6,11 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 lib=$(dirname "$0")/../lib
 
-export() {
+export_root() {
 	"$VMRUN" rootfs export "$@"
 }
 
-import() {
+import_root() {
 	"$VMRUN" rootfs import "$@"
 }
 
@@ -64,10 +64,10 @@ chmod 755 "$WORK"
 	touch -d '1999-01-02 03:04:05.123456789' random d; touch -h -d '2001-01-01 1:1:1.000000001' link
 	touch -d '1970-01-01 00:00:00 UTC' empty; touch -d 2400-01-01 fifo sticky; touch -d '2003-03-03 03:03:03.333' .
 EOT
-run export "$zoo" "$WORK/zoo.tar"
+run export_root "$zoo" "$WORK/zoo.tar"
 expect_exit 0
 expect_silent
-run import "$WORK/zoo.tar" "$WORK/copy"
+run import_root "$WORK/zoo.tar" "$WORK/copy"
 expect_exit 0
 expect_silent
 expect_same "$zoo" "$WORK/copy"
@@ -75,31 +75,40 @@ grep -q "security.capability" "$WORK/a" || fail "there was no file capability"
 grep -q "posix_acl_default" "$WORK/a" || fail "there was no default ACL"
 [[ $(stat -c %s "$WORK/zoo.tar") -lt 3000000 ]] || fail "holes are written out"
 
+# A directory that hands down its group and ACLs does not to what is made in it.
+mkdir "$WORK/above"
+chmod 2755 "$WORK/above"
+setfacl -d -m u:61033:rwx,g::rwx "$WORK/above"
+run import_root "$WORK/zoo.tar" "$WORK/above/copy"
+expect_exit 0
+expect_same "$zoo" "$WORK/above/copy"
+gone "$WORK/above"
+
 # What has been copied has other inodes, another order, and gives the same bytes.
-run export "$WORK/copy" "$WORK/again.tar"
+run export_root "$WORK/copy" "$WORK/again.tar"
 expect_exit 0
 expect_same_file "$WORK/zoo.tar" "$WORK/again.tar"
 gone "$WORK/copy"
 run "$VMRUN" rootfs clone --keep-identity "$zoo" "$WORK/copy"
 expect_exit 0
-run export --force "$WORK/copy" "$WORK/again.tar"
+run export_root --force "$WORK/copy" "$WORK/again.tar"
 expect_exit 0
 expect_same_file "$WORK/zoo.tar" "$WORK/again.tar"
 gone "$WORK/copy"
 for format in tar.gz tar.xz tar.zst; do
 	for i in 1 2; do
-		run export "$zoo" "$WORK/$i.$format"
+		run export_root "$zoo" "$WORK/$i.$format"
 		expect_exit 0
 	done
 	expect_same_file "$WORK/1.$format" "$WORK/2.$format"
-	run import "$WORK/1.$format" "$WORK/copy"
+	run import_root "$WORK/1.$format" "$WORK/copy"
 	expect_exit 0
 	expect_same "$zoo" "$WORK/copy"
 	gone "$WORK/copy"
 done
-export "$zoo" "$WORK/1.tgz"
+export_root "$zoo" "$WORK/1.tgz"
 expect_same_file "$WORK/1.tgz" "$WORK/1.tar.gz"
-export --format=tar "$zoo" - | cmp - "$WORK/zoo.tar" || fail "standard output differs"
+export_root --format=tar "$zoo" - | cmp - "$WORK/zoo.tar" || fail "standard output differs"
 rm "$WORK"/{1,2}.*
 
 # --- other tars ---
@@ -114,20 +123,20 @@ listing "$WORK/other" | tail -n +2 >"$WORK/b"
 listing "$zoo" | tail -n +2 | diff - "$WORK/b" >"$WORK/diff" || fail "tar reads another tree: $(head -c 2000 "$WORK/diff")"
 gone "$WORK/other"
 owner_tar --format=pax -S -C "$zoo" -cf - . >"$WORK/other.tar" || fail "tar --format=pax"
-run import "$WORK/other.tar" "$WORK/copy"
+run import_root "$WORK/other.tar" "$WORK/copy"
 expect_exit 0
 # It knows no links to FIFOs. (In ACLs it has names where the host knows some.)
 expect_same "$zoo" "$WORK/copy" "^b'(fifo|short-hole)"
 gone "$WORK/copy"
 unshare --map-auto --setuid 0 --setgid 0 -- tar --format=gnu -S -C "$zoo" -cf - . 2>"$WORK/err" >"$WORK/other.tar" ||
 	fail "tar --format=gnu"
-run import "$WORK/other.tar" "$WORK/copy"
+run import_root "$WORK/other.tar" "$WORK/copy"
 expect_exit 0
 expect_eq "names" "$(listing "$WORK/copy" | cut -d ' ' -f 1,2)" "$(listing "$zoo" | cut -d ' ' -f 1,2 | sed s/100674/100664/)"
 gone "$WORK/copy"
 (cd "$zoo" && unshare --map-auto --setuid 0 --setgid 0 -- sh -c "find . -name huge -prune -o -print0 | cpio -0 -o -H newc --quiet") \
 	>"$WORK/zoo.cpio" || fail "cpio"
-run import - "$WORK/copy" <"$WORK/zoo.cpio"
+run import_root - "$WORK/copy" <"$WORK/zoo.cpio"
 expect_exit 0
 expect_eq "content of a linked file" "$(as_guest_owner cat "$WORK/copy/a-third")" content
 expect_eq "names of it" "$(stat -c %h "$WORK/copy/plain")" 3
@@ -135,16 +144,16 @@ gone "$WORK/copy"
 
 # --- a whole distribution, into another layout, and that it runs ---
 
-run export "$BASE" "$WORK/base.tar"
+run export_root "$BASE" "$WORK/base.tar"
 expect_exit 0
-run import "$WORK/base.tar" "$WORK/copy"
+run import_root "$WORK/base.tar" "$WORK/copy"
 expect_exit 0
 expect_silent
 expect_same "$BASE" "$WORK/copy"
-run export "$WORK/copy" "$WORK/again.tar" --force
+run export_root "$WORK/copy" "$WORK/again.tar" --force
 expect_same_file "$WORK/base.tar" "$WORK/again.tar"
 gone "$WORK/copy"
-run import --idmap=caller --sha256="$(sha256sum "$WORK/base.tar" | cut -d ' ' -f 1)" "$WORK/base.tar" "$WORK/copy"
+run import_root --idmap=caller --sha256="$(sha256sum "$WORK/base.tar" | cut -d ' ' -f 1)" "$WORK/base.tar" "$WORK/copy"
 expect_exit 0
 listing "$WORK/copy" >"$WORK/b"
 unshare --map-auto --setuid 0 --setgid 0 -- python3 "$lib/tree-listing.py" "$BASE" | sed -E 's/ a-?[0-9]+ / /' |
@@ -157,12 +166,12 @@ gone "$WORK/copy"
 
 # --- times ---
 
-SOURCE_DATE_EPOCH=1000000000 run export --force "$zoo" "$WORK/again.tar"
+SOURCE_DATE_EPOCH=1000000000 run export_root --force "$zoo" "$WORK/again.tar"
 expect_exit 0
 tar --full-time -tvf "$WORK/again.tar" 2>/dev/null | grep -oE '[0-9]{4}-[0-9-]+ [0-9:.]+' | sort -u >"$WORK/times"
 expect_eq "latest time" "$(tail -n 1 "$WORK/times")" "$(date -d @1000000000 '+%F %T')"
 grep -q 1999-01-02 "$WORK/times" || fail "an earlier time is not kept"
-SOURCE_DATE_EPOCH=today run export --force "$zoo" "$WORK/again.tar"
+SOURCE_DATE_EPOCH=today run export_root --force "$zoo" "$WORK/again.tar"
 expect_refused "SOURCE_DATE_EPOCH: 'today'"
 
 # --- what cannot be kept ---
@@ -171,11 +180,11 @@ caller=$WORK/caller
 mkdir -p "$caller/bin"
 python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$caller/socket"
 touch "$caller/.vmrun-new-0123456789abcdef"
-run export "$caller" "$WORK/caller.tar"
+run export_root "$caller" "$WORK/caller.tar"
 expect_exit 1
 expect_err "'/socket': socket left out"
 expect_eq "in it" "$(tar -tf "$WORK/caller.tar" | tr '\n' ' ')" "./ bin/ "
-run import --idmap=single "$WORK/zoo.tar" "$WORK/copy"
+run import_root --idmap=single "$WORK/zoo.tar" "$WORK/copy"
 expect_exit 1
 expect_err "'/setuid': owner 7:8 not kept, nor that it is setuid or setgid"
 expect_eq "mode without its owner" "$(stat -c %a:%u "$WORK/copy/setuid")" "755:$(id -u)"
@@ -210,40 +219,40 @@ for tool in export import; do
 	done
 	[[ -e $temp ]] || fail "what does a kill -9 leave?"
 done
-run export "$zoo" "$WORK/end.tar.xz"
+run export_root "$zoo" "$WORK/end.tar.xz"
 expect_exit 0
-run import "$WORK/end.tar.xz" "$WORK/end"
+run import_root "$WORK/end.tar.xz" "$WORK/end"
 expect_exit 0
 nothing_left
 gone "$WORK/end"
-(ulimit -f 1000 && run export "$BASE" "$WORK/full.tar" && expect_refused "cannot write the archive: File too large") || fail "a full disk"
+(ulimit -f 1000 && run export_root "$BASE" "$WORK/full.tar" && expect_refused "cannot write the archive: File too large") || fail "a full disk"
 run "$VMRUN" rootfs export "$BASE" - >/dev/full
 [[ ! -e $WORK/full.tar ]] || fail "there is a part of an archive"
 nothing_left
 
 # --- errors ---
 
-run export "$zoo" "$WORK/zoo.tar"
+run export_root "$zoo" "$WORK/zoo.tar"
 expect_refused "'$WORK/zoo.tar' exists; --force replaces it"
-run export "$zoo" "$WORK/zoo"
+run export_root "$zoo" "$WORK/zoo"
 expect_refused "does not end as the name of any format does"
-run export --format=zip "$zoo" "$WORK/x"
+run export_root --format=zip "$zoo" "$WORK/x"
 expect_refused "--format: 'zip' is none"
-run export --force "$zoo" "$WORK/zoo/d" --format=tar
+run export_root --force "$zoo" "$WORK/zoo/d" --format=tar
 expect_refused "is no regular file"
-run export "$WORK/none" "$WORK/x.tar"
+run export_root "$WORK/none" "$WORK/x.tar"
 expect_refused "'$WORK/none' does not exist"
-run export "$lib" "$WORK/x.tar"
+run export_root "$lib" "$WORK/x.tar"
 expect_refused "is no root directory"
-run import "$WORK/zoo.tar" "$zoo"
+run import_root "$WORK/zoo.tar" "$zoo"
 expect_refused "'$zoo' exists"
-run import "$WORK/none" "$WORK/x"
+run import_root "$WORK/none" "$WORK/x"
 expect_refused "cannot open '$WORK/none'"
-run import --format=zip "$WORK/zoo.tar" "$WORK/x"
+run import_root --format=zip "$WORK/zoo.tar" "$WORK/x"
 expect_refused "--format: 'zip' is none"
-run import --sha256="$(printf '0%.0s' {1..64})" "$WORK/zoo.tar" "$WORK/x"
+run import_root --sha256="$(printf '0%.0s' {1..64})" "$WORK/zoo.tar" "$WORK/x"
 expect_refused "'$WORK/zoo.tar' has the SHA-256 digest"
-run import --sha256="$(printf '0%.0s' {1..64})" - "$WORK/x" <"$WORK/zoo.tar"
+run import_root --sha256="$(printf '0%.0s' {1..64})" - "$WORK/x" <"$WORK/zoo.tar"
 expect_refused "'standard input' has the SHA-256 digest"
 nothing_left
 gone "$zoo"

@@ -44,7 +44,7 @@ for want in "$tars"/*.want; do
 	setuid-of-*) expect_eq "mode without its owner" "$(stat -c %a "$dir/suid")" 755 ;;
 	over-hardlink) expect_eq "the other name" "$(<"$dir/f") $(<"$dir/h")" "old new" ;;
 	absolute-outside) expect_eq "below the root" "$(<"$dir/$outside/evil")" evil ;;
-	names) expect_eq "names" "$(ls -A "$dir" | wc -l)" 10 ;;
+	names) expect_eq "names" "$(find "$dir" -mindepth 1 -printf x | wc -c)" 9 ;;
 	esac
 	expect_contained "$name"
 	n=$((n + 1))

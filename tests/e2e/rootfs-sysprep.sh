@@ -22,9 +22,11 @@ outside=$WORK/outside
 mkdir -p "$outside/log" "$outside/tmp"
 echo secret | tee "$outside/log/x.log" "$outside/tmp/x" "$outside/history" >/dev/null
 listing "$outside" "$WORK/outside.before"
+# But for how many names a file has: one of them is in the tree.
 outside_is_untouched() {
 	listing "$outside" "$WORK/outside.after"
-	cmp "$WORK/outside.before" "$WORK/outside.after" || fail "something outside changed"
+	cmp <(sed 's/ n[0-9]* / /' "$WORK/outside.before") <(sed 's/ n[0-9]* / /' "$WORK/outside.after") ||
+		fail "something outside changed"
 }
 
 # --- the list, and the manual ---

@@ -50,7 +50,7 @@ tiny_kernel() {
 # make_key NAME: $GNUPGHOME has it; the public one is NAME.gpg and NAME.asc.
 export GNUPGHOME=$WORK/gnupg
 make_key() {
-	mkdir -p -m 700 "$GNUPGHOME"
+	[[ -d $GNUPGHOME ]] || mkdir -m 700 "$GNUPGHOME"
 	gpg --batch --quiet --passphrase '' --quick-generate-key "$1 <$1@example.org>" rsa2048 sign never
 	gpg --batch --quiet --export "$1@example.org" >"$WORK/$1.gpg"
 	gpg --batch --quiet --armor --export "$1@example.org" >"$WORK/$1.asc"
