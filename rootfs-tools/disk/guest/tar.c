@@ -203,7 +203,8 @@ static void put_content(const struct tar_entry *e, off_t at, off_t len)
 		ssize_t n = pread(e->fd, buf, want, at);
 
 		if (n <= 0)
-			die("cannot read '%s': %s", e->path, n ? strerror(errno) : "it is cut short");
+			die("cannot read '%s': %s", e->path,
+			    n ? strerror(errno) : "it is cut short");
 		put(buf, (size_t)n);
 		at += n;
 		len -= n;
