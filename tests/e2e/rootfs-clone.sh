@@ -29,7 +29,7 @@ inside() { # DIR COMMAND: as the root of the map, in that directory
 }
 
 in_subid() { # DIR COMMAND: the same with the ids of that layout
-	(cd "$1" && unshare --map-auto --setuid 0 --setgid 0 -- bash -euc "$2")
+	(cd "$1" && as_subid_owner bash -euc "$2")
 }
 
 nothing_left() {

@@ -10,7 +10,7 @@ customize() {
 }
 
 inside() { # DIR COMMAND: as the root of the map, in that directory
-	unshare --map-auto --setuid 0 --setgid 0 -- bash -euc "cd '$1'; $2"
+	as_subid_owner bash -euc "cd '$1'; $2"
 }
 
 listing() { # DIR: all that a change of anything changes

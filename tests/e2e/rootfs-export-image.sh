@@ -14,7 +14,7 @@ export_to() {
 }
 
 inside() { # DIR COMMAND: with the ids of a base whose root is the first subordinate id
-	unshare --map-auto --setuid 0 --setgid 0 -- bash -euc "cd '$1'; $2"
+	as_subid_owner bash -euc "cd '$1'; $2"
 }
 
 listing() { # DIR: less atimes and holes, which not all of them keep

@@ -45,7 +45,7 @@ mkdir "$zoo"
 as_guest_owner chown 1:1 "$zoo"
 # In this layout the caller is nobody: as root of the subordinate ids.
 chmod 755 "$WORK"
-(cd "$zoo" && exec unshare --map-auto --setuid 0 --setgid 0 -- bash -eu) <<'EOT'
+(cd "$zoo" && as_subid_owner bash -eu) <<'EOT'
 	mkdir bin etc; echo content >plain; : >empty; echo n >$'new\nline\x01\xff'; echo w >"$(printf 'x%.0s' {1..255})"
 	echo nfd >$'nfd-e\xcc\x81'; ln nfd* hard-é; ln -s ümlaut ö; ln -s "$(printf 't%.0s' {1..4000})" long-target
 	truncate -s 10M all-hole holes; truncate -s 7 short-hole; truncate -s 1T huge
@@ -114,7 +114,7 @@ rm "$WORK"/{1,2}.*
 # --- other tars ---
 
 owner_tar() {
-	unshare --map-auto --setuid 0 --setgid 0 -- tar --acls --xattrs --xattrs-include='*' --numeric-owner "$@"
+	as_subid_owner tar --acls --xattrs --xattrs-include='*' --numeric-owner "$@"
 }
 mkdir -m 777 "$WORK/other"
 run owner_tar -C "$WORK/other" --no-overwrite-dir -xpf "$WORK/zoo.tar" --exclude=.
@@ -128,13 +128,13 @@ expect_exit 0
 # It knows no links to FIFOs. (In ACLs it has names where the host knows some.)
 expect_same "$zoo" "$WORK/copy" "^b'(fifo|short-hole)"
 gone "$WORK/copy"
-unshare --map-auto --setuid 0 --setgid 0 -- tar --format=gnu -S -C "$zoo" -cf - . 2>"$WORK/err" >"$WORK/other.tar" ||
+as_subid_owner tar --format=gnu -S -C "$zoo" -cf - . 2>"$WORK/err" >"$WORK/other.tar" ||
 	fail "tar --format=gnu"
 run import_root "$WORK/other.tar" "$WORK/copy"
 expect_exit 0
 expect_eq "names" "$(listing "$WORK/copy" | cut -d ' ' -f 1,2)" "$(listing "$zoo" | cut -d ' ' -f 1,2 | sed s/100674/100664/)"
 gone "$WORK/copy"
-(cd "$zoo" && unshare --map-auto --setuid 0 --setgid 0 -- sh -c "find . -name huge -prune -o -print0 | cpio -0 -o -H newc --quiet") \
+(cd "$zoo" && as_subid_owner sh -c "find . -name huge -prune -o -print0 | cpio -0 -o -H newc --quiet") \
 	>"$WORK/zoo.cpio" || fail "cpio"
 run import_root - "$WORK/copy" <"$WORK/zoo.cpio"
 expect_exit 0
@@ -156,7 +156,7 @@ gone "$WORK/copy"
 run import_root --idmap=caller --sha256="$(sha256sum "$WORK/base.tar" | cut -d ' ' -f 1)" "$WORK/base.tar" "$WORK/copy"
 expect_exit 0
 listing "$WORK/copy" >"$WORK/b"
-unshare --map-auto --setuid 0 --setgid 0 -- python3 "$lib/tree-listing.py" "$BASE" | sed -E 's/ a-?[0-9]+ / /' |
+as_subid_owner python3 "$lib/tree-listing.py" "$BASE" | sed -E 's/ a-?[0-9]+ / /' |
 	diff - "$WORK/b" >"$WORK/diff" || fail "the trees differ: $(head -c 3000 "$WORK/diff")"
 expect_eq "owner" "$(stat -c %u "$WORK/copy")" "$(id -u)"
 run vmrun "$WORK/copy" -- sh -c 'stat -c %u:%g:%a /usr/bin/passwd /etc/shadow'

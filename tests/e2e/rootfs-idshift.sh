@@ -11,7 +11,7 @@ idshift() {
 }
 
 in_subid() { # COMMAND...: as the root of that layout; as_guest_owner is that of the other
-	unshare --map-auto --setuid 0 --setgid 0 -- "$@"
+	as_subid_owner "$@"
 }
 
 listing() { # LAYOUT DIR: as its guest sees it

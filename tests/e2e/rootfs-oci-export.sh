@@ -16,7 +16,7 @@ rootfs() {
 }
 
 in_root() { # DIR COMMAND: as the guest's root
-	unshare --map-auto --setuid 0 --setgid 0 -- bash -euc "cd '$1'; $2"
+	as_subid_owner bash -euc "cd '$1'; $2"
 }
 
 listing() { # DIR: all but when it was read, and the directory of the image's defaults

@@ -15,7 +15,7 @@ import() {
 }
 
 in_root() { # DIR COMMAND: as the guest's root sees it, in either layout
-	unshare --map-auto --setuid 0 --setgid 0 -- bash -euc "cd '$1'; $2"
+	as_subid_owner bash -euc "cd '$1'; $2"
 }
 
 listing() { # DIR: all but when it was read

@@ -9,7 +9,7 @@ shrink() {
 }
 
 in_subid() {
-	unshare --map-auto --setuid 0 --setgid 0 -- bash -euc "cd '$base'; $1"
+	as_subid_owner bash -euc "cd '$base'; $1"
 }
 
 contents() { # of all files but what is to go: modes, times, bytes

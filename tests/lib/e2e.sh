@@ -89,6 +89,12 @@ as_guest_owner() {
 	unshare --map-auto --map-root-user -- "$@"
 }
 
+# The same over $BASE, where guest root is the first subordinate id. The caller's own is
+# mapped behind those of the guest: the directories above are closed to all others.
+as_subid_owner() {
+	unshare --map-auto --map-user=65536 --map-group=65536 --setuid 0 --setgid 0 -- "$@"
+}
+
 # copy_base DIR [BASE]: one that may be spoilt.
 copy_base() {
 	as_guest_owner cp -a --reflink=auto "${2:-$BASE}" "$1"
