@@ -27,23 +27,23 @@ static const struct fs_modules {
 	const struct module_want *want;
 } fs_modules[] = {
 	/* crc32c is asked for by what it does, which modules.dep does not tell. */
-	{ "ext4",
-	  (const struct module_want[]){ { "crc32c_generic", false, "" }, { "ext4", false, "" }, { 0 } } },
-	{ "xfs",
-	  (const struct module_want[]){ { "crc32c_generic", false, "" }, { "xfs", false, "" }, { 0 } } },
+	{ "ext4", (const struct module_want[]){ { "crc32c_generic", false, "" },
+						{ "ext4", false, "" },
+						{ 0 } } },
+	{ "xfs", (const struct module_want[]){ { "crc32c_generic", false, "" },
+					       { "xfs", false, "" },
+					       { 0 } } },
 	/* And it has four kinds of checksum. */
-	{ "btrfs",
-	  (const struct module_want[]){ { "crc32c_generic", false, "" },
-					{ "xxhash_generic", false, "" },
-					{ "sha256_generic", false, "" },
-					{ "blake2b_generic", false, "" },
-					{ "btrfs", false, "" },
-					{ 0 } } },
-	{ "vfat",
-	  (const struct module_want[]){ { "nls_cp437", false, "" },
-					{ "nls_ascii", false, "" },
-					{ "vfat", false, "" },
-					{ 0 } } },
+	{ "btrfs", (const struct module_want[]){ { "crc32c_generic", false, "" },
+						 { "xxhash_generic", false, "" },
+						 { "sha256_generic", false, "" },
+						 { "blake2b_generic", false, "" },
+						 { "btrfs", false, "" },
+						 { 0 } } },
+	{ "vfat", (const struct module_want[]){ { "nls_cp437", false, "" },
+						{ "nls_ascii", false, "" },
+						{ "vfat", false, "" },
+						{ 0 } } },
 };
 
 /* --- inside --- */
@@ -228,7 +228,8 @@ static int put_file_systems(const struct place *p, struct err *e)
 /* What vmrun-init mounts over. */
 static int put_places(int to, struct err *e)
 {
-	static const char *const places[] = { "proc/", "sys/", "dev/", "run/", "tmp/", "bin/", "etc/" };
+	static const char *const places[] = { "proc/", "sys/", "dev/", "run/",
+					      "tmp/",  "bin/", "etc/" };
 	static const char *const files[] = { "etc/hosts", "etc/resolv.conf", "etc/passwd" };
 	int r = 0;
 
@@ -324,9 +325,8 @@ static int begin(const struct partial *beside, const struct idmap_choice *idmap,
 	return r < 0 ? err_errno(e, -r, "cannot find the path of the helper guest's root") : 0;
 }
 
-int helper_make(const struct partial *beside, const struct idmap_choice *idmap,
-		const char *kernel, int signal_fd, struct helper *ret, int *ret_signal,
-		struct err *e)
+int helper_make(const struct partial *beside, const struct idmap_choice *idmap, const char *kernel,
+		int signal_fd, struct helper *ret, int *ret_signal, struct err *e)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_close_ int source = -1;

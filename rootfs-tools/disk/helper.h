@@ -30,8 +30,8 @@ struct helper {
 	char *path; /* of the root directory */
 };
 
-#define HELPER_INIT                            \
-	{                                      \
+#define HELPER_INIT                                \
+	{                                          \
 		.root = PARTIAL_INIT, .path = NULL \
 	}
 
@@ -41,9 +41,8 @@ struct helper {
  * @kernel: a root directory, or ROOT/boot/vmlinuz-VERSION; NULL: the host's.
  * @ret: helper_remove() it, whatever is returned, from HELPER_INIT.
  */
-int helper_make(const struct partial *beside, const struct idmap_choice *idmap,
-		const char *kernel, int signal_fd, struct helper *ret, int *ret_signal,
-		struct err *e);
+int helper_make(const struct partial *beside, const struct idmap_choice *idmap, const char *kernel,
+		int signal_fd, struct helper *ret, int *ret_signal, struct err *e);
 
 /** helper_remove() - with all that is in it. */
 int helper_remove(struct helper *helper, struct err *e);

@@ -34,10 +34,13 @@ static const struct {
 	{ "EFI PART", 8, 512 },	 /* GPT */
 	{ "\x55\xaa", 2, 510 },	 /* MBR, FAT */
 	{ "\x53\xef", 2, 1080 }, /* ext2 and up */
-	{ "XFSB", 4, 0 },	 { "_BHRfS_M", 8, 65600 },
+	{ "XFSB", 4, 0 },
+	{ "_BHRfS_M", 8, 65600 },
 	/* Of others, which --disk tells more of. */
-	{ "KDMV", 4, 0 },	 { "vhdxfile", 8, 0 },
-	{ "conectix", 8, 0 },	 { "\x7f\x10\xda\xbe", 4, 64 },
+	{ "KDMV", 4, 0 },
+	{ "vhdxfile", 8, 0 },
+	{ "conectix", 8, 0 },
+	{ "\x7f\x10\xda\xbe", 4, 64 },
 };
 
 bool import_disk_detect(const struct import_source *src)
@@ -76,8 +79,8 @@ void import_disk_words(char *text, uint64_t *ret_entries, struct losses *losses,
 			(void)!parse_uint(words, 0, UINT64_MAX, ret_entries);
 		else if ((words = after(line, "note: ")))
 			losses_add(losses, 0, "%s", words);
-		else if (!*ret && ((words = after(line, "error: ")) ||
-				   (words = after(line, "vmrun: "))))
+		else if (!*ret &&
+			 ((words = after(line, "error: ")) || (words = after(line, "vmrun: "))))
 			snprintf(ret, ERR_TEXT_MAX, "%s", words);
 	}
 }
@@ -211,8 +214,8 @@ static int end(const struct import *import, struct running *guest, int unpacked,
 }
 
 /* @unpacked: with @e where it is an error. Return: what became of it all. */
-static int judge(const struct import *import, const struct running *guest, int unpacked,
-		 int status, struct err *e)
+static int judge(const struct import *import, const struct running *guest, int unpacked, int status,
+		 struct err *e)
 {
 	uint64_t unpacked_entries = import->report->entries, entries = UINT64_MAX;
 	char text[WORDS_MAX + 1], why[ERR_TEXT_MAX];

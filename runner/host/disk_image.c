@@ -33,10 +33,13 @@ static const struct {
 	size_t offset;
 	const char *name;
 } others[] = {
-	{ "KDMV", 4, 0, "VMDK" },      { "COWD", 4, 0, "VMDK" },
+	{ "KDMV", 4, 0, "VMDK" },
+	{ "COWD", 4, 0, "VMDK" },
 	{ "# Disk Descriptor", 17, 0, "VMDK" },
-	{ "vhdxfile", 8, 0, "VHDX" },  { "conectix", 8, 0, "VHD" },
-	{ "QED\0", 4, 0, "QED" },      { "\x7f\x10\xda\xbe", 4, 64, "VDI" },
+	{ "vhdxfile", 8, 0, "VHDX" },
+	{ "conectix", 8, 0, "VHD" },
+	{ "QED\0", 4, 0, "QED" },
+	{ "\x7f\x10\xda\xbe", 4, 64, "VDI" },
 };
 
 static uint64_t be(const uint8_t *p, size_t bytes)
@@ -58,8 +61,7 @@ static int check_qcow2(const uint8_t *head, size_t len, struct err *e)
 	uint64_t version = len >= QCOW2_V2_SIZE ? be(head + QCOW2_VERSION, 4) : 0, features;
 
 	if (version != 2 && version != 3)
-		return err_msg(e, EINVAL,
-			       "is no qcow2 image of version 2 or 3; is it cut short?");
+		return err_msg(e, EINVAL, "is no qcow2 image of version 2 or 3; is it cut short?");
 	if (be(head + QCOW2_BACKING_OFFSET, 8))
 		return err_msg(e, EINVAL,
 			       "has a backing file, which is never opened; make one image of both: "

@@ -57,7 +57,8 @@ int disk_lock(int fd, bool read_only, struct err *e)
 		    (!ways[i].shared && is_locked(fd, USED_BASE + ways[i].way)))
 			return err_msg(e, EBUSY,
 				       "is in use by another guest or program; wait for its end%s",
-				       read_only ? "" : ", or add :ro if that does not write to it");
+				       read_only ? "" :
+						   ", or add :ro if that does not write to it");
 	}
 	return 0;
 }

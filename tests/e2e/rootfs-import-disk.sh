@@ -1,3 +1,4 @@
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
@@ -161,7 +162,7 @@ expect_nothing_left
 
 # --- what is no good ---
 
-qemu-img create -q -f qcow2 -F raw -b /etc/shadow backing.qcow2 64M
+qemu-img create -q -u -f qcow2 -F raw -b /etc/shadow backing.qcow2 64M
 import backing.qcow2 where/x
 expect_refused "has a backing file"
 import --partition 9999 gpt.raw where/x
@@ -191,10 +192,10 @@ expect_nothing_left
 importer=$!
 wait_for 30 find_qemu $importer >/dev/null
 before=$(descendants $importer)
-kill -INT $importer
+kill -TERM $importer
 status=0
 wait $importer || status=$?
-expect_exit 130
+expect_exit 143
 # shellcheck disable=SC2086 # a word each
 expect_gone $before
 expect_nothing_left

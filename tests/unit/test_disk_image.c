@@ -84,11 +84,11 @@ static void what_reaches_beyond(void **state)
 		uint8_t value;
 		const char *words;
 	} cases[] = {
-		{ 7, 1, "version 2 or 3" },	   { 7, 4, "version 2 or 3" },
-		{ 8, 1, "has a backing file" },	   { 15, 1, "has a backing file" },
-		{ 23, 8, "is damaged" },	   { 23, 22, "is damaged" },
-		{ 20, 1, "is damaged" },	   { 35, 1, "is encrypted" },
-		{ 79, 4, "in another file" },	   { 79, 0x20, "features" },
+		{ 7, 1, "version 2 or 3" },	{ 7, 4, "version 2 or 3" },
+		{ 8, 1, "has a backing file" }, { 15, 1, "has a backing file" },
+		{ 23, 8, "is damaged" },	{ 23, 22, "is damaged" },
+		{ 20, 1, "is damaged" },	{ 35, 1, "is encrypted" },
+		{ 79, 4, "in another file" },	{ 79, 0x20, "features" },
 		{ 72, 0x80, "features" },
 	};
 

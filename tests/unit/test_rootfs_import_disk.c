@@ -78,8 +78,10 @@ static void words(void **state)
 
 static void hostile_words(void **state)
 {
-	static const char *const bad_ends[] = { "end: ", "end: -1", "end: 1x", "end: 99999999999999999999",
-						" end: 1", "end:1", "ending", "" };
+	static const char *const bad_ends[] = { "end: ",   "end: -1",
+						"end: 1x", "end: 99999999999999999999",
+						" end: 1", "end:1",
+						"ending",  "" };
 	char *many = malloc(65537);
 	struct said s;
 

@@ -67,8 +67,7 @@ static bool probe_vfat(const uint8_t *head, struct part *part)
 	const uint8_t *id = head + (fat32 ? 67 : 39);
 	size_t len = 11;
 
-	if (head[510] != 0x55 || head[511] != 0xaa ||
-	    (!fat32 && memcmp(head + 54, "FAT1", 4) != 0))
+	if (head[510] != 0x55 || head[511] != 0xaa || (!fat32 && memcmp(head + 54, "FAT1", 4) != 0))
 		return false;
 	snprintf(part->uuid, sizeof(part->uuid), "%02X%02X-%02X%02X", id[3], id[2], id[1], id[0]);
 	while (len && id[4 + len - 1] == ' ')
@@ -169,8 +168,8 @@ static int try_mount(const struct part *part, const char *options, const char *s
 	if ((size_t)snprintf(all, sizeof(all), "%s%s%s", options, subvol && *options ? "," : "",
 			     subvol ? subvol : "") >= sizeof(all))
 		return -ENAMETOOLONG;
-	return mount(device, target, part->fs->name,
-		     MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, all) < 0 ?
+	return mount(device, target, part->fs->name, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		     all) < 0 ?
 		       -errno :
 		       0;
 }

@@ -66,7 +66,8 @@ static bool split(char *line, struct entry *ret)
 		if (!fields[i] && i < 3)
 			return false;
 	}
-	*ret = (struct entry){ fields[0], fields[1], fields[2], fields[3] ? fields[3] : line + strlen(line) };
+	*ret = (struct entry){ fields[0], fields[1], fields[2],
+			       fields[3] ? fields[3] : line + strlen(line) };
 	unescape(ret->source);
 	unescape(ret->dir);
 	return true;
@@ -104,7 +105,7 @@ static const struct {
 /* The first disk, whatever the machine called it. Return: a partition's number, or 0. */
 static unsigned int number_of(const char *source)
 {
-	static const char *const prefixes[] = { "/dev/vda",  "/dev/sda",     "/dev/hda",
+	static const char *const prefixes[] = { "/dev/vda",  "/dev/sda",      "/dev/hda",
 						"/dev/xvda", "/dev/nvme0n1p", "/dev/mmcblk0p" };
 
 	for (size_t i = 0; i < COUNT(prefixes); i++) {
@@ -172,7 +173,8 @@ static int mount_below(const struct part *part, const struct entry *e)
 	char options[512] = "", target[64];
 	int dir, r;
 
-	for (size_t i = 0; i < COUNT(subvols) && !*options && !strcmp(part->fs->name, "btrfs"); i++) {
+	for (size_t i = 0; i < COUNT(subvols) && !*options && !strcmp(part->fs->name, "btrfs");
+	     i++) {
 		size_t len;
 		const char *value = option(e->options, subvols[i], &len);
 
@@ -190,7 +192,8 @@ static int mount_below(const struct part *part, const struct entry *e)
 
 static int outer_first(const void *a, const void *b)
 {
-	size_t x = strlen(((const struct entry *)a)->dir), y = strlen(((const struct entry *)b)->dir);
+	size_t x = strlen(((const struct entry *)a)->dir),
+	       y = strlen(((const struct entry *)b)->dir);
 
 	return (x > y) - (x < y);
 }

@@ -10,7 +10,7 @@
 /* One for each level of a tree. */
 #define NOFILE 65536
 
-static void say(const char *kind, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void say(const char *kind, const char *fmt, va_list ap)
 {
 	char text[1024];
 

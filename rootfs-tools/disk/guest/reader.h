@@ -39,8 +39,8 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* scan.c */
 
 struct part {
-	unsigned int number; /* 0: the whole disk, which has no table */
-	char name[32];	     /* "vda1" */
+	unsigned int number;	  /* 0: the whole disk, which has no table */
+	char name[32];		  /* "vda1" */
 	const struct fs_type *fs; /* NULL: none that can be mounted */
 	const char *other;	  /* what is there instead, if that is known and matters */
 	/* As fstab has them; "" where there is none. */
@@ -104,8 +104,8 @@ struct tar_entry {
 	const struct stat *st;
 	const char *link; /* target of a symlink, or of a hard link */
 	bool hard;
-	int fd;	   /* of a regular file's content */
-	int dir;   /* the entry is NAME below this one: for its attributes */
+	int fd;	 /* of a regular file's content */
+	int dir; /* the entry is NAME below this one: for its attributes */
 	const char *name;
 };
 

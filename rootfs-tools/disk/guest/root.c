@@ -28,7 +28,8 @@ static bool is_root(const char *path)
 	if (dir < 0)
 		return false;
 	ret = has(dir, "etc/os-release") || has(dir, "usr/lib/os-release") ||
-	      (has(dir, "etc") && (has(dir, "usr/bin") || has(dir, "bin") || has(dir, "etc/fstab")));
+	      (has(dir, "etc") &&
+	       (has(dir, "usr/bin") || has(dir, "bin") || has(dir, "etc/fstab")));
 	close(dir);
 	return ret;
 }
@@ -70,7 +71,8 @@ static bool find_subvol(const struct part *part, char ret[SUBVOL_SIZE])
 	if (dir)
 		closedir(dir);
 	if (same)
-		die("the btrfs on /dev/%s has several subvolumes that look like a root", part->name);
+		die("the btrfs on /dev/%s has several subvolumes that look like a root",
+		    part->name);
 	return best <= RANK_OTHER;
 }
 
@@ -107,7 +109,8 @@ static _Noreturn void none(const struct disk *disk, unsigned int number, int why
 		if (number && p->number != number)
 			continue;
 		if (why && p->fs)
-			die("cannot mount the %s on /dev/%s: %s; is the image damaged or cut short?",
+			die("cannot mount the %s on /dev/%s: %s; is the image damaged or cut "
+			    "short?",
 			    p->fs->name, p->name, strerror(why));
 		if (p->other)
 			die("/dev/%s is %s, which cannot be imported; import what a guest that "

@@ -64,7 +64,8 @@ static void read_table(int disk, struct part *part)
 		return;
 	}
 	size = le(gpt + 84, 4);
-	if (size < GPT_ENTRY_MIN || size > GPT_ENTRY_MAX || le(gpt + 72, 8) > INT64_MAX / SECTOR / 2)
+	if (size < GPT_ENTRY_MIN || size > GPT_ENTRY_MAX ||
+	    le(gpt + 72, 8) > INT64_MAX / SECTOR / 2)
 		return;
 	if (pread(disk, entry, sizeof(entry),
 		  (off_t)(le(gpt + 72, 8) * SECTOR + (part->number - 1) * size)) !=

@@ -90,8 +90,7 @@ static void octal(char *field, size_t size, uint64_t value)
 
 	/* What does not fit is in the extended header. */
 	snprintf(text, sizeof(text), "%0*" PRIo64, (int)size - 1, value);
-	memcpy(field, strlen(text) < size ? text : "77777777777" + 12 - size,
-	       size - 1);
+	memcpy(field, strlen(text) < size ? text : &"77777777777"[12 - size], size - 1);
 }
 
 static void put_header(struct header *h)
@@ -204,7 +203,8 @@ static void put_content(const struct tar_entry *e, off_t at, off_t len)
 		ssize_t n = pread(e->fd, buf, want, at);
 
 		if (n <= 0)
-			die("cannot read '%s': %s", e->path, n ? strerror(errno) : "it is cut short");
+			die("cannot read '%s': %s", e->path,
+			    n ? strerror(errno) : "it is cut short");
 		put(buf, (size_t)n);
 		at += n;
 		len -= n;

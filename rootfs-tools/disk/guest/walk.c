@@ -127,7 +127,8 @@ static bool is_lost_and_found(int dir, const char *name, const struct stat *st)
 	DIR *list;
 	int fd;
 
-	if (strcmp(name, "lost+found") != 0 || !S_ISDIR(st->st_mode) || st->st_ino != LOST_AND_FOUND)
+	if (strcmp(name, "lost+found") != 0 || !S_ISDIR(st->st_mode) ||
+	    st->st_ino != LOST_AND_FOUND)
 		return false;
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	list = fd < 0 ? NULL : fdopendir(fd);
