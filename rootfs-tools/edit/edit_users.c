@@ -337,7 +337,7 @@ static int make_home(struct edits *t, const struct account *account, struct err 
 	_cleanup_close_ int parent = -1, home = -1;
 	char where[PATH_MAX];
 	struct err later;
-	const char *name = NULL;
+	const char *name = "";
 	struct stat st;
 	int r = edits_mkdir(t, "/home", e);
 
