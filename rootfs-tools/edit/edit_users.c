@@ -204,7 +204,7 @@ static int parse_key(struct edit *edit, const char *value, struct err *e)
 	_cleanup_close_ int fd = -1;
 	_cleanup_free_ char *text = NULL;
 	const char *path;
-	size_t len;
+	size_t len = 0;
 	int r = edit_split(edit, value, &path, e);
 
 	if (r == 0)
@@ -337,7 +337,7 @@ static int make_home(struct edits *t, const struct account *account, struct err 
 	_cleanup_close_ int parent = -1, home = -1;
 	char where[PATH_MAX];
 	struct err later;
-	const char *name;
+	const char *name = "";
 	struct stat st;
 	int r = edits_mkdir(t, "/home", e);
 
