@@ -207,7 +207,7 @@ golden e2e escape hostile-guest kill: all
 	tests/run $@
 
 check:
-	contrib/install-deps build run test lint
+	contrib/install-deps build run export test lint
 	$(MAKE) -j$(JOBS) WERROR=1 all
 	$(MAKE) -j$(JOBS) check-layers check-headers
 	$(MAKE) -k -j$(JOBS) lint

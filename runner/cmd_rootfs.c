@@ -19,6 +19,7 @@ static const struct rootfs_command *const commands[] = {
 	&cmd_rootfs_export,
 	&cmd_rootfs_customize,
 	&cmd_rootfs_sysprep,
+	&cmd_rootfs_shrink,
 	&cmd_rootfs_idshift,
 	NULL,
 };

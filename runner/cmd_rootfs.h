@@ -22,6 +22,7 @@ extern const struct rootfs_command cmd_rootfs_import;
 extern const struct rootfs_command cmd_rootfs_customize;
 extern const struct rootfs_command cmd_rootfs_idshift;
 extern const struct rootfs_command cmd_rootfs_info;
+extern const struct rootfs_command cmd_rootfs_shrink;
 extern const struct rootfs_command cmd_rootfs_sysprep;
 
 #endif

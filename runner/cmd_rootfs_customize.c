@@ -64,6 +64,10 @@ static const struct rootfs_option options[] = {
 	  "install a package, in a guest, by apt-get, dnf, pacman or apk", NULL },
 	{ "memory", OPTION_IS_TEXT, offsetof(struct customize_options, memory), "SIZE",
 	  "of these guests, as vmrun's", check_memory },
+	{ "kernel", OPTION_IS_TEXT, offsetof(struct customize_options, kernel), "FILE",
+	  "of these guests, as vmrun's: for a DIR that has none", NULL },
+	{ "modules", OPTION_IS_TEXT, offsetof(struct customize_options, modules), "DIR",
+	  "of that kernel", NULL },
 	{ "shared", OPTION_IS_FLAG, offsetof(struct customize_options, shared), NULL,
 	  "even while a guest uses DIR", NULL },
 	{ "idmap", OPTION_IS_TEXT, offsetof(struct customize_options, idmap), "MAP",
@@ -110,7 +114,8 @@ static const char *const operands[] = { "DIR", NULL };
 
 const struct rootfs_command cmd_rootfs_customize = {
 	.name = "customize",
-	.usage = "vmrun rootfs customize EDIT... [--memory SIZE] [--shared] [--idmap MAP] DIR",
+	.usage = "vmrun rootfs customize EDIT... [--memory SIZE] [--kernel FILE] [--modules DIR] "
+		 "[--shared] [--idmap MAP] DIR",
 	.help = "change a root directory, by edits that are done in the order given: a host name, "
 		"passwords, keys, users, names and addresses, files, packages, commands",
 	.options = options,

@@ -169,6 +169,9 @@ static int export(struct command *c, int *ret_signal, struct err *e)
 
 	if (r == 0 && c->options->size && f->run != export_raw && f->run != export_qcow2)
 		r = err_msg(e, EINVAL, "--size is for disk images, and %s is none", f->name);
+	if (r == 0 && c->options->image && f->run != export_oci && f->run != export_oci_archive)
+		r = err_msg(e, EINVAL, "--image is for images of containers, and %s is none",
+			    f->name);
 	if (r == 0)
 		r = read_epoch(&c->x.epoch, e);
 	if (r == 0)

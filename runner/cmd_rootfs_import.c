@@ -107,6 +107,9 @@ static int choose_kind(const struct command *c, const struct import_kind **ret, 
 	n = is_file(&src) ? fs_pread_all(c->src, head, IMPORT_HEAD_MAX, 0) : 0;
 	src.head_len = n > 0 ? (size_t)n : 0;
 	*ret = find_kind(&src, format);
+	if (*ret && c->options->image && (*ret)->run != import_oci)
+		return err_msg(e, EINVAL, "--image is for images of containers, and '%s' is none",
+			       c->src_path);
 	if (*ret)
 		return 0;
 	if (format)

@@ -211,6 +211,8 @@ int cmd_sandbox(int argc, char *argv[])
 	struct err e;
 
 	vm_spec_init(&spec);
+	/* It runs no command. */
+	spec.no_image_config = true;
 	if (parse(argc, argv, &call, &e) < 0)
 		return cmd_fail(&e);
 	if (call.help)

@@ -312,6 +312,8 @@ static int run_create(const struct verb *verb, int argc, char *argv[])
 	struct err e;
 
 	vm_spec_init(&spec);
+	/* It runs no command. */
+	spec.no_image_config = true;
 	if (spec_cli_parse(&spec, verb->usage, argc, argv, &e) < 0)
 		return cmd_fail(&e);
 	if (spec.help)

@@ -72,8 +72,8 @@ static int cannot_open(const char *path, int errnum, struct err *e)
 		return err_msg(e, errnum, "'%s' of the image is no regular file", path);
 	if (errnum == EACCES)
 		return err_msg(e, errnum,
-			       "'%s' of the image may be read by none of the caller's ids; make it "
-			       "readable for all",
+			       "'%s' of the image may be read by none of the ids of the map; make it "
+			       "readable for all, or import a tar of it",
 			       path);
 	return err_errno(e, errnum, "cannot open '%s' of the image", path);
 }
@@ -100,7 +100,7 @@ int oci_blob_open(int layout, const struct oci_descriptor *d, int *ret_fd, struc
 {
 	char path[OCI_PATH_SIZE];
 	_cleanup_close_ int fd = -1;
-	struct stat st;
+	struct stat st = { 0 };
 	int r;
 
 	oci_blob_path(d->digest, path, sizeof(path));

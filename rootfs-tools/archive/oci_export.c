@@ -137,7 +137,7 @@ static int op_pack(const int *dirs, void *arg, struct err *e)
 		.epoch = o->x->epoch,
 		.skip = IMAGE_CONFIG_DIR,
 	};
-	json_t *config;
+	json_t *config = NULL;
 	int r = root_lock(dirs[0], o->x->src_path, false, o->x->options->shared, e);
 
 	if (r == 0)
@@ -307,7 +307,8 @@ static void tar_header(const char *name, uint64_t size, const struct export *x, 
 	}
 	memset(ret + 148, ' ', 8);
 	ret[156] = dir ? '5' : '0';
-	memcpy(ret + 257, "ustar\00000", 8);
+	snprintf(ret + 257, 6, "ustar");
+	tar_number(ret + 263, 3, 0);
 	for (unsigned int i = 0; i < TAR_BLOCK; i++)
 		sum += (unsigned char)ret[i];
 	tar_number(ret + 148, 7, sum);

@@ -123,8 +123,8 @@ static int check_config(const struct image *image, struct err *e)
 static int read_image(int layout, const char *ref, struct image *ret, struct err *e)
 {
 	_cleanup_free_ char *manifest = NULL, *config = NULL;
-	struct oci_descriptor d;
-	size_t len;
+	struct oci_descriptor d = { .kind = OCI_OTHER };
+	size_t len = 0;
 	int r = check_layout(layout, e);
 
 	if (r == 0)
@@ -245,10 +245,14 @@ static int op_layout(const int *dirs, void *arg, struct err *e)
 	_cleanup_(image_free) struct image image = { 0 };
 	bool said = false;
 	struct stat st;
-	int r = root < 0 ? err_errno(e, errno, "cannot open the new root") :
-			   read_image(dirs[DIR_LAYOUT], in->options->image, &image, e);
+	int r;
 
-	if (r == 0)
+	if (root < 0)
+		return err_errno(e, errno, "cannot open the new root");
+	r = read_image(dirs[DIR_LAYOUT], in->options->image, &image, e);
+	if (r < 0)
+		err_prefix(e, "image '%.300s'", in->src_path);
+	else
 		r = unpack_layers(dirs, &image, root, in->report, &said, &st, e);
 	if (r == 0)
 		r = write_config(root, image.config.config, e);

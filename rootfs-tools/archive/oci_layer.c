@@ -19,7 +19,7 @@
  * 1032, and no layer that holds a system comes near.
  */
 #define RATIO_MAX 1100
-#define RATIO_FREE ((uint64_t)1 << 30)
+#define RATIO_FREE ((uint64_t)256 << 20)
 
 static const struct filter {
 	const char *name;

@@ -26,15 +26,14 @@
  * The trigger that makes an initramfs is switched off; and the kernel, which has a name
  * without a version, gets another one by which it is found.
  */
-static const char script[] =
-	"set -e\n"
-	"mkdir -p /etc/mkinitfs\n"
-	"echo disable_trigger=yes >>/etc/mkinitfs/mkinitfs.conf\n"
-	"apk add --no-cache \"$@\"\n"
-	"for modules in /lib/modules/*; do\n"
-	"	[ ! -d \"$modules\" ] || [ -e \"$modules/vmlinuz\" ] ||\n"
-	"		ln -s /boot/vmlinuz-virt \"$modules/vmlinuz\"\n"
-	"done\n";
+static const char script[] = "set -e\n"
+			     "mkdir -p /etc/mkinitfs\n"
+			     "echo disable_trigger=yes >>/etc/mkinitfs/mkinitfs.conf\n"
+			     "apk add --no-cache \"$@\"\n"
+			     "for modules in /lib/modules/*; do\n"
+			     "	[ ! -d \"$modules\" ] || [ -e \"$modules/vmlinuz\" ] ||\n"
+			     "		ln -s /boot/vmlinuz-virt \"$modules/vmlinuz\"\n"
+			     "done\n";
 
 static const struct cause causes[] = {
 	{ "Could not resolve host", "the server's name is not known; is there a network?" },
@@ -70,8 +69,9 @@ static int check_sum(const struct making *m, int fd, struct err *e)
 	int r = o->sha256 ? hash(fd, o->archive, is, e) : 0;
 
 	if (r == 0 && o->sha256 && strcasecmp(is, o->sha256) != 0)
-		return err_msg(e, EBADMSG, "'%s' is another file than --sha256 says: its checksum is "
-					   "%s",
+		return err_msg(e, EBADMSG,
+			       "'%s' is another file than --sha256 says: its checksum is "
+			       "%s",
 			       o->archive, is);
 	return r;
 }
@@ -94,8 +94,9 @@ static int fetch(const struct making *m, int *ret_fd, int *ret_signal, struct er
 	if (fd < 0)
 		return err_errno(e, errno, "cannot make a file for '%s'", m->options->archive);
 	if (!tool_exists("curl"))
-		return err_msg(e, ENOENT, "fetching '%s' needs curl, which this host has not; "
-					  "install it, or give a file",
+		return err_msg(e, ENOENT,
+			       "fetching '%s' needs curl, which this host has not; "
+			       "install it, or give a file",
 			       m->options->archive);
 	strvec_add(&command.argv, "curl");
 	strvec_add(&command.argv, "-fsSL");
@@ -126,7 +127,8 @@ static int open_archive(const struct making *m, int *ret_fd, int *ret_signal, st
 	int r;
 
 	if (!o->archive)
-		return err_msg(e, EINVAL, "alpine needs --archive: its minirootfs, a file or a URL");
+		return err_msg(e, EINVAL,
+			       "alpine needs --archive: its minirootfs, a file or a URL");
 	if (o->sha256 && !is_sha256(o->sha256))
 		return err_msg(e, EINVAL, "--sha256: '%.100s' is not 64 hexadecimal digits",
 			       o->sha256);
@@ -185,7 +187,8 @@ static int host_kernel(struct kernel_choice *ret, struct err *e)
 	if (root >= 0 && kernel_find(root, ret, e) == 0)
 		return 0;
 	return err_msg(e, ENOENT,
-		       "apk runs in a guest, and neither the archive nor this host has a kernel for "
+		       "apk runs in a guest, and neither the archive nor this host has a kernel "
+		       "for "
 		       "it; use --guest-kernel FILE --guest-modules DIR, or --no-kernel and no "
 		       "--include");
 }

@@ -31,8 +31,10 @@ static const char script[] =
 	"key --init\n"
 	"if [ -n \"$keys\" ]; then\n"
 	"	key --add \"$keys\"\n"
-	"	for id in $(gpg --homedir \"$gpgdir\" --batch --with-colons --show-keys \"$keys\" |\n"
-	"		awk -F: '$1 == \"pub\" { p = 1 } $1 == \"fpr\" && p { print $10; p = 0 }'); do\n"
+	"	for id in $(gpg --homedir \"$gpgdir\" --batch --with-colons --show-keys \"$keys\" "
+	"|\n"
+	"		awk -F: '$1 == \"pub\" { p = 1 } $1 == \"fpr\" && p { print $10; p = 0 "
+	"}'); do\n"
 	"		key --lsign-key \"$id\"\n"
 	"	done\n"
 	"else\n"
@@ -42,7 +44,8 @@ static const char script[] =
 	"--hookdir \"$root/etc/pacman.d/hooks\" \"$@\"\n"
 	"gpgconf --homedir \"$gpgdir\" --kill all || :\n"
 	"rm -rf \"$root\"/var/cache/pacman/pkg/* \"$gpgdir\"/S.*\n"
-	"[ -z \"$mirror\" ] || printf 'Server = %s\\n' \"$mirror\" >\"$root/etc/pacman.d/mirrorlist\"\n";
+	"[ -z \"$mirror\" ] || printf 'Server = %s\\n' \"$mirror\" "
+	">\"$root/etc/pacman.d/mirrorlist\"\n";
 
 /* Whether the host's own list of mirrors has any. */
 static bool host_has_mirrors(void)
@@ -102,10 +105,12 @@ static int plan_pacman(const struct making *m, struct command *ret, struct err *
 }
 
 static const struct cause causes[] = {
-	{ "unknown trust", "a package is signed by a key that is not trusted; give the right one by "
-			   "--keyring" },
-	{ "is unknown", "a package is signed by a key that is not trusted; give the right one by "
-			"--keyring" },
+	{ "unknown trust",
+	  "a package is signed by a key that is not trusted; give the right one by "
+	  "--keyring" },
+	{ "required key missing",
+	  "a package is signed by a key that is not trusted; give the right "
+	  "one by --keyring" },
 	{ "invalid or corrupted package", "a package has no right signature" },
 	{ "missing required signature", "a package is not signed" },
 	{ "Could not resolve host", "the mirror's name is not known; is there a network?" },

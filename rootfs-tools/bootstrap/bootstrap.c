@@ -48,7 +48,8 @@ static int open_keyring(struct making *m, struct err *e)
 		return err_msg(e, EINVAL, "--keyring: '%s' is no file of keys", path);
 	if (!(st.st_mode & S_IROTH))
 		return err_msg(e, EACCES,
-			       "--keyring: '%s' cannot be read by all, as it has to be; chmod a+r it",
+			       "--keyring: '%s' cannot be read by all, as it has to be; chmod a+r "
+			       "it",
 			       path);
 	n = pread(fd, head, sizeof(armor) - 1, 0);
 	m->keyring_armored = n == (ssize_t)sizeof(armor) - 1 && !memcmp(head, armor, (size_t)n);

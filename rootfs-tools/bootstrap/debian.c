@@ -10,64 +10,60 @@
  * of some 35 MB.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "rootfs-tools/bootstrap/driver.h"
 
 /*
- * Of shell functions that find and get a .deb: the kernel that the package $1 stands for,
- * and the modules where they have a package of their own (Ubuntu).
+ * The kernel that a package stands for, and its modules where they have a package of their
+ * own (Ubuntu), into $root. Who uses it says what show, download and contents are.
  */
-#define UNPACK_KERNEL                                                                   \
-	"unpack_kernel() {\n"                                                           \
-	"	kernel=$(show \"$1\" |\n"                                               \
-	"		sed -n 's/^Depends:\\(.*[ ,]\\)*\\(linux-image-[0-9][^ ,]*\\).*/\\2/p')\n" \
-	"	[ -n \"$kernel\" ] || { echo \"E: no kernel: $1\" >&2; exit 1; }\n"     \
-	"	version=${kernel#linux-image-}\n"                                       \
-	"	packages=$kernel\n"                                                     \
-	"	if show \"linux-modules-$version\" >/dev/null 2>&1; then\n"             \
-	"		packages=\"$packages linux-modules-$version\"\n"                \
-	"	fi\n"                                                                   \
-	"	echo \"I: unpacking $packages\" >&2\n"                                  \
-	"	work=$(mktemp -d)\n"                                                    \
-	"	download \"$work\" $packages\n"                                         \
-	/* Modules are in ./lib/modules, from trixie on in ./usr/lib/modules. */        \
-	"	for deb in \"$work\"/*.deb; do\n"                                       \
-	"		dpkg-deb --fsys-tarfile \"$deb\" |\n"                           \
-	"			tar -x --keep-directory-symlink -C \"$root\" --exclude=./usr/share\n" \
-	"	done\n"                                                                 \
-	"	rm -rf \"$work\"\n"                                                     \
-	"	depmod -b \"$root\" \"$version\"\n"                                     \
-	"}\n"
+#define UNPACK_KERNEL                                                                                             \
+	"kernel=$(show \"$VMRUN_KERNEL\" |\n"                                                                     \
+	"	sed -n 's/^Depends:\\(.*[ ,]\\)*\\(linux-image-[0-9][^ ,]*\\).*/\\2/p')\n"                              \
+	"[ -n \"$kernel\" ] || { echo \"E: no kernel: $VMRUN_KERNEL\" >&2; exit 1; }\n"                           \
+	"version=${kernel#linux-image-}\n"                                                                        \
+	"packages=$kernel\n"                                                                                      \
+	"if show \"linux-modules-$version\" >/dev/null 2>&1; then\n"                                              \
+	"	packages=\"$packages linux-modules-$version\"\n"                                                        \
+	"fi\n"                                                                                                    \
+	"echo \"I: unpacking $packages\" >&2\n"                                                                   \
+	"work=$(mktemp -d)\n"                                                                                     \
+	"chmod 755 \"$work\"\n"                                                                                   \
+	"download \"$work\" $packages\n" /* Modules are in ./lib/modules, from trixie on in ./usr/lib/modules. */ \
+	"for deb in \"$work\"/*.deb; do\n"                                                                        \
+	"	contents \"$deb\" |\n"                                                                                  \
+	"		tar -x --keep-directory-symlink -C \"$root\" --exclude=./usr/share\n"                                  \
+	"done\n"                                                                                                  \
+	"rm -rf \"$work\"\n"                                                                                      \
+	"depmod -b \"$root\" \"$version\"\n"
 
 /* By the host's apt, as mmdebstrap has set it up: the new root need not have one. */
-static const char kernel_hook[] =
-	"set -eu\n"
-	"root=$1\n"
-	"export APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\"\n"
-	"show() { apt-cache show --no-all-versions \"$@\"; }\n"
-	"download() { (cd \"$1\"; shift; apt-get -q -o APT::Sandbox::User=root download \"$@\"); }\n"
-	UNPACK_KERNEL "unpack_kernel \"$VMRUN_KERNEL\"";
+static const char kernel_hook[] = "set -eu\n"
+				  "root=$1\n"
+				  "export APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\"\n"
+				  "show() { apt-cache show --no-all-versions \"$1\"; }\n"
+				  "download() { (cd \"$1\"; shift; apt-get -q -o "
+				  "APT::Sandbox::User=root download \"$@\"); }\n"
+				  "contents() { dpkg-deb --fsys-tarfile \"$1\"; }\n" UNPACK_KERNEL;
 
-/* By the new root's apt: debootstrap needs none here. */
+/* By the new root's apt and dpkg: debootstrap needs none here. */
 static const char kernel_after[] =
 	"set -eu\n"
 	"root=$1\n"
+	"export TMPDIR=\"$root/tmp\"\n"
 	"mount -t proc proc \"$root/proc\"\n"
 	"mount --rbind /dev \"$root/dev\"\n"
-	"apt() { chroot \"$root\" \"$@\"; }\n"
-	"show() { apt apt-cache show --no-all-versions \"$@\"; }\n"
+	"within() { TMPDIR=/tmp chroot \"$root\" \"$@\"; }\n"
+	"show() { within apt-cache show --no-all-versions \"$1\"; }\n"
 	"download() {\n"
-	"	dir=$1; shift\n"
-	"	mkdir \"$root/tmp/kernel\"\n"
-	"	apt sh -ec 'cd /tmp/kernel; apt-get -q -o APT::Sandbox::User=root download \"$@\"' sh \"$@\"\n"
-	"	mv \"$root\"/tmp/kernel/*.deb \"$dir\"\n"
-	"	rmdir \"$root/tmp/kernel\"\n"
+	"	dir=${1#\"$root\"}; shift\n"
+	"	within sh -ec 'cd \"$1\"; shift; apt-get -q -o APT::Sandbox::User=root download "
+	"\"$@\"' \\\n"
+	"		sh \"$dir\" \"$@\"\n"
 	"}\n"
-	/* The tool of the new root, where this host is of another distribution. */
-	"command -v dpkg-deb >/dev/null || dpkg-deb() { chroot \"$root\" dpkg-deb \"$1\" /dev/stdin <\"$2\"; }\n"
-	UNPACK_KERNEL "apt apt-get -q update\n"
-	"unpack_kernel \"$VMRUN_KERNEL\"\n"
-	"apt apt-get clean\n"
+	"contents() { within dpkg-deb --fsys-tarfile \"${1#\"$root\"}\"; }\n"
+	"within apt-get -q update\n" UNPACK_KERNEL "within apt-get clean\n"
 	"rm -rf \"$root\"/var/lib/apt/lists/*_*";
 
 static int plan_mmdebstrap(const struct making *m, struct command *ret, struct err *e)
@@ -84,10 +80,15 @@ static int plan_mmdebstrap(const struct making *m, struct command *ret, struct e
 	strvec_addf(argv, "--architectures=%s", m->arch->debian);
 	if (o->include)
 		strvec_addf(argv, "--include=%s", o->include);
-	if (m->keyring >= 0)
+	if (m->keyring >= 0) {
 		strvec_addf(argv, "--keyring=%s", driver_keyring(m));
+		/* Else the host's keys of a suite that it knows are trusted as well. */
+		strvec_add(argv, "--skip=check/signed-by");
+	}
 	if (m->kernel)
-		strvec_addf(argv, "--customize-hook=%s", kernel_hook);
+		/* With that variant there is no later one. */
+		strvec_addf(argv, "--%s-hook=%s",
+			    strcmp(m->variant, "extract") ? "customize" : "extract", kernel_hook);
 	strvec_add(argv, m->suite);
 	strvec_add(argv, DRIVER_ROOT);
 	if (o->mirror)
@@ -101,8 +102,9 @@ static int plan_debootstrap(const struct making *m, struct command *ret, struct 
 	struct strvec *argv = &ret->argv;
 
 	if (m->keyring_armored)
-		return err_msg(e, EINVAL, "--keyring: debootstrap takes no armored keys; make a "
-					  "keyring of them by gpg --dearmor, or install mmdebstrap");
+		return err_msg(e, EINVAL,
+			       "--keyring: debootstrap takes no armored keys; make a "
+			       "keyring of them by gpg --dearmor, or install mmdebstrap");
 	strvec_add(argv, "debootstrap");
 	strvec_addf(argv, "--variant=%s", m->variant);
 	strvec_addf(argv, "--arch=%s", m->arch->debian);
@@ -133,10 +135,12 @@ static int then_debootstrap(const struct making *m, struct command *ret, struct 
 static const struct cause apt_causes[] = {
 	{ "NO_PUBKEY", "the mirror is signed by a key that is not trusted; give the right one by "
 		       "--keyring" },
-	{ "is not signed", "the mirror is signed by no key that is trusted; give one by --keyring" },
+	{ "is not signed",
+	  "the mirror is signed by no key that is trusted; give one by --keyring" },
 	{ "invalid signature", "the mirror's signature is wrong" },
-	{ "no keyring", "the keys of this distribution are not here; install its keyring package, or "
-			"give them by --keyring" },
+	{ "no keyring",
+	  "the keys of this distribution are not here; install its keyring package, or "
+	  "give them by --keyring" },
 	{ "Could not resolve", "the mirror's name is not known; is there a network?" },
 	{ "Temporary failure resolving", "the mirror's name is not known; is there a network?" },
 	{ "Could not connect", "the mirror does not answer" },
@@ -151,10 +155,12 @@ static const struct cause apt_causes[] = {
 static const struct cause debootstrap_causes[] = {
 	{ "unknown key", "the mirror is signed by a key that is not trusted; give the right one by "
 			 "--keyring" },
-	{ "no keyring", "the keys of this distribution are not here; install its keyring package, or "
-			"give them by --keyring" },
-	{ "cannot check Release signature", "the keys of this distribution are not here; install its "
-					    "keyring package, or give them by --keyring" },
+	{ "no keyring",
+	  "the keys of this distribution are not here; install its keyring package, or "
+	  "give them by --keyring" },
+	{ "cannot check Release signature",
+	  "the keys of this distribution are not here; install its "
+	  "keyring package, or give them by --keyring" },
 	{ "No such script", "debootstrap knows no such suite" },
 	{ "Failed getting release file", "the mirror does not answer, or has no such suite" },
 	{ "Couldn't find these debs", "the mirror has no such package" },

@@ -14,9 +14,9 @@
 #define WORD_MAX 4096
 #define BINFMT_DIR "/proc/sys/fs/binfmt_misc/"
 
-static const char *const debian_variants[] = { "minbase", "apt",	"essential", "required",
-					       "important", "standard", "buildd",    "extract",
-					       NULL };
+static const char *const debian_variants[] = { "minbase",  "apt",	"essential",
+					       "required", "important", "standard",
+					       "buildd",   "extract",	NULL };
 static const char *const fedora_variants[] = { "minimal", "core", NULL };
 
 static const struct driver drivers[] = {
@@ -166,7 +166,7 @@ static int choose_variant(struct making *m, struct err *e)
 	_cleanup_strbuf_ struct strbuf known = { 0 };
 
 	m->variant = variants ? variants[0] : NULL;
-	if (!m->options->variant)
+	if (!variants || !m->options->variant)
 		return 0;
 	for (size_t i = 0; variants[i]; i++) {
 		m->variant = variants[i];
@@ -206,14 +206,16 @@ static int choose_arch(struct making *m, struct err *e)
 		    (wanted && !strcmp(archs[i].debian, wanted)))
 			m->arch = &archs[i];
 	if (!m->arch)
-		return err_msg(e, EINVAL, "unknown architecture '%.60s'; use --arch with one such as "
-					  "amd64 or arm64",
+		return err_msg(e, EINVAL,
+			       "unknown architecture '%.60s'; use --arch with one such as "
+			       "amd64 or arm64",
 			       wanted ? wanted : host.machine);
 	if (strcmp(m->arch->machine, host.machine) != 0 &&
 	    !(m->arch->native_on && !strcmp(m->arch->native_on, host.machine)) &&
 	    !has_interpreter(m->arch))
 		return err_msg(e, ENOEXEC,
-			       "this host cannot run programs of %s, of which the new root is full; "
+			       "this host cannot run programs of %s, of which the new root is "
+			       "full; "
 			       "install qemu-user-static with its binfmt_misc registration",
 			       m->arch->debian);
 	return 0;

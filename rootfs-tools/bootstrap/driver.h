@@ -30,7 +30,7 @@ struct making {
 	bool kernel;
 	struct idmap_choice idmap;
 	struct partial dst;
-	int keyring;	     /* -1: none */
+	int keyring; /* -1: none */
 	bool keyring_armored;
 	void (*status)(const char *line);
 	int signal_fd;
@@ -60,10 +60,10 @@ struct driver_tool {
 
 struct driver {
 	const char *distro;
-	const char *suite;	/* by default; NULL: there are none */
+	const char *suite;	     /* by default; NULL: there are none */
 	const char *const *variants; /* NULL-terminated, the default first; NULL: there are none */
-	const char *kernel;	/* the package that brings the newest for x86-64 */
-	bool archive;		/* made of one: --archive, --sha256, and no --mirror, --keyring */
+	const char *kernel;	     /* the package that brings the newest for x86-64 */
+	bool archive; /* made of one: --archive, --sha256, and no --mirror, --keyring */
 	const struct driver_tool *tools; /* in order of preference; .program NULL ends it */
 	/* Makes the root where .tools does not: NULL. */
 	int (*make)(struct making *m, int *ret_signal, struct err *e);

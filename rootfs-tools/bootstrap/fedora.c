@@ -24,6 +24,8 @@ static const char script[] =
 	"mkdir -p -m 755 dev run etc/kernel\n"
 	"mkdir -p -m 555 proc sys\n"
 	"printf 'layout=other\\ninitrd_generator=none\\n' >etc/kernel/install.conf\n"
+	/* They are mounts, or the kernel's: rpm is not to give them owners and modes. */
+	"echo '%_netsharedpath /proc:/sys:/dev' >\"$HOME/.rpmmacros\"\n"
 	"mount -t proc proc proc\n"
 	"mount --rbind /dev dev\n"
 	"dnf \"$@\"\n"
@@ -32,8 +34,10 @@ static const char script[] =
 	"	[ ! -d \"$modules\" ] || depmod -b \"$root\" \"${modules##*/}\"\n"
 	"done\n";
 
-static const char *const minimal[] = { "fedora-release", "bash", "coreutils", "util-linux",
-				       "iproute",	 "dnf",	 "systemd",   "glibc-minimal-langpack",
+static const char *const minimal[] = { "fedora-release", "bash",
+				       "coreutils",	 "util-linux",
+				       "iproute",	 "dnf",
+				       "systemd",	 "glibc-minimal-langpack",
 				       "rootfiles",	 NULL };
 static const char *const core[] = { "@core", NULL };
 

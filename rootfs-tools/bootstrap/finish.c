@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "rootfs-tools/core/change.h"
+#include "rootfs-tools/core/tree.h"
 #include "runner/base/cleanup.h"
+#include "runner/base/fs.h"
 #include "runner/host/base_dir.h"
 #include "runner/host/kernel_find.h"
 
@@ -34,6 +36,17 @@ static int forget_resolver(int etc, struct err *e)
 	if (change_exists(etc, "resolv.conf", &st) && !S_ISREG(st.st_mode))
 		return 0;
 	return change_replace(etc, "/etc", "resolv.conf", &plain, "", 0, e);
+}
+
+/* Tools leave what they mounted the host's few devices on. */
+static int empty_dev(int root, struct err *e)
+{
+	_cleanup_close_ int dev = -1;
+	int r = fs_open_in_root(root, "dev", O_RDONLY | O_DIRECTORY, &dev);
+
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? err_errno(e, -r, "cannot open the new root's /dev") : tree_remove(dev, e);
 }
 
 static int set_name(int etc, const char *hostname, struct err *e)
@@ -61,6 +74,8 @@ int finish_end(const int *dirs, void *arg, struct err *e)
 	r = base_dir_check(dirs[0], "the new root", e);
 	if (r == 0)
 		r = forget_resolver(etc, e);
+	if (r == 0)
+		r = empty_dev(dirs[0], e);
 	if (r == 0)
 		r = set_name(etc, finish->hostname, e);
 	if (r == 0 && finish->kernel)

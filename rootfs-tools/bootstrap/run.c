@@ -20,9 +20,9 @@
 
 /* Of the caller's environment: how to reach the network, and a date to make things of. */
 static const char *const passed_on[] = {
-	"http_proxy",  "https_proxy", "ftp_proxy",   "all_proxy",	  "no_proxy",
-	"HTTP_PROXY",  "HTTPS_PROXY", "FTP_PROXY",   "ALL_PROXY",	  "NO_PROXY",
-	"SSL_CERT_FILE", "SOURCE_DATE_EPOCH",
+	"http_proxy", "https_proxy", "ftp_proxy",     "all_proxy",
+	"no_proxy",   "HTTP_PROXY",  "HTTPS_PROXY",   "FTP_PROXY",
+	"ALL_PROXY",  "NO_PROXY",    "SSL_CERT_FILE", "SOURCE_DATE_EPOCH",
 };
 
 static void make_env(const struct making *m, struct strvec *env)
@@ -81,8 +81,8 @@ static int watch_until_end(const struct making *m, struct watch *watch, int out,
 	return tool_wait(pidfd, m->signal_fd, ret_status, ret_signal, e);
 }
 
-static int run_tool(const struct making *m, struct tool *tool, int out,
-		    const struct cause *causes, int *ret_signal, struct err *e)
+static int run_tool(const struct making *m, struct tool *tool, int out, const struct cause *causes,
+		    int *ret_signal, struct err *e)
 {
 	struct watch watch = { .status = m->status };
 	_cleanup_close_ int said = -1, pidfd = -1;
@@ -98,7 +98,8 @@ static int run_tool(const struct making *m, struct tool *tool, int out,
 	if (r == 0)
 		r = watch_until_end(m, &watch, said, pidfd, &status, ret_signal, e);
 	if (r == 0 && status != 0)
-		r = explain(m, tool->argv[0], status, causes, &watch, e);
+		r = explain(m, m->tool ? m->tool->program : tool->argv[0], status, causes, &watch,
+			    e);
 	strbuf_free(&watch.said);
 	return r;
 }

@@ -89,7 +89,7 @@ void watch_tail(const struct watch *watch, unsigned int lines, struct strbuf *ou
 	const struct strbuf *said = &watch->said;
 	size_t start = said->len;
 
-	for (unsigned int n = 0; start > 0 && n < lines; start -= start > 0) {
+	for (unsigned int n = 0; start > 0 && n<lines; start -= start> 0) {
 		size_t end = start;
 
 		start = line_start(said, end);

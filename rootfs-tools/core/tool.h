@@ -8,15 +8,23 @@
  * read-only, and no file of the caller's but what is given here. What a package's script
  * or a hostile tree makes such a program do, it does in there.
  *
- *	/usr /bin /sbin /lib* /etc	the host's, read-only
+ *	/usr /bin /sbin /lib* /etc	the host's, read-only: as far as everybody may read it
  *	/dev				null zero full random urandom tty, and pts
- *	/proc				of its own PID namespace
+ *	/proc				of its own PID namespace, all of it
  *	/tmp /var /run			empty, in memory; /var/tmp is /tmp
  *	/vmrun/NAME			the directories and files given
  *
  * It has all capabilities over the ids of the map (a package is installed with mounts and
- * chroot), none over the host's; no network, unless that is asked for; and it ends with
- * its caller, with all that it started.
+ * chroot), none over the host's, and none over what is mounted: that was done in a user
+ * namespace above its own (jail_nest()), so no read-only place becomes writable. It can
+ * make no further one.
+ *
+ * Setuid programs of a root that is made work as in any other installation: no_new_privs
+ * is not set. The host's have no effect: their owner is not in the map, their mount nosuid.
+ *
+ * It has no network, unless that is asked for; then it is the caller's, with whatever
+ * listens on the host's loopback and on abstract sockets. It ends with its caller, and
+ * with all that it started.
  */
 #ifndef VMRUN_ROOTFS_CORE_TOOL_H
 #define VMRUN_ROOTFS_CORE_TOOL_H
@@ -40,7 +48,8 @@ struct tool_place {
 struct tool {
 	const struct idmap_choice *idmap;
 	const char *const *argv; /* argv[0]: a name, found in the host's usual places */
-	const char *const *env;	 /* "NAME=value", NULL-terminated; PATH and HOME are given */
+	const char *const *env;	 /* "NAME=value", NULL-terminated, or NULL; PATH and HOME (/tmp)
+				  * are given */
 	struct tool_place places[TOOL_PLACES_MAX];
 	unsigned int n_places;
 	bool network; /* the caller's */
@@ -52,6 +61,7 @@ bool tool_exists(const char *name);
 
 /**
  * tool_start() - start it.
+ * It has been executed when this returns; -ENOENT if the host has none of that name.
  * @ret_pidfd: readable when it has ended; kill it, and all that it started is gone. It is
  *	a child: tool_wait() for it.
  */

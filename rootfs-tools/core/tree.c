@@ -213,8 +213,8 @@ static int empty_one(int root_fd, const struct tree_dir *at, struct tree_stack *
 		if (tree_type(dirfd(dir), entry) == DT_DIR)
 			r = tree_push(stack, at->path, entry->d_name, false, e);
 		else if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
-			r = err_errno(e, errno, "cannot remove '/%.300s/%s'", at->path,
-				      entry->d_name);
+			r = err_errno(e, errno, "cannot remove '/%.300s%s%s'", at->path,
+				      *at->path ? "/" : "", entry->d_name);
 	}
 	return r;
 }

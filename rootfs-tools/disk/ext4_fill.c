@@ -107,6 +107,15 @@ static void set_attributes(const struct entry *en, struct ext2_inode_large *inod
 		inode->i_links_count = 1; /* dir_nlink: nobody knows how many */
 }
 
+static void check_owner(const struct entry *en)
+{
+	bool fits = en->dir < 0 ? tree_owner_fits(en->fd, "", &en->st) :
+				  tree_owner_fits(en->dir, en->name, &en->st);
+
+	if (!fits)
+		lose(en, "owner not kept: it is outside the id map", EPERM);
+}
+
 static int update_inode(const struct entry *en, struct err *e)
 {
 	const struct ext2fs_lib *lib = en->f->lib;
@@ -114,6 +123,7 @@ static int update_inode(const struct entry *en, struct err *e)
 	struct ext2_inode *as_small = (struct ext2_inode *)&inode;
 	errcode_t r = lib->ext2fs_read_inode_full(en->f->fs, en->ino, as_small, sizeof(inode));
 
+	check_owner(en);
 	if (r == 0) {
 		set_attributes(en, &inode);
 		r = lib->ext2fs_write_inode_full(en->f->fs, en->ino, as_small, sizeof(inode));
@@ -458,16 +468,6 @@ static int todo_push(struct fill *f, const char *path, const char *name, ext2_in
 	return 0;
 }
 
-static int mount_of(int fd, uint64_t *ret)
-{
-	struct statx stx;
-
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
-		return -errno;
-	*ret = stx.stx_mnt_id;
-	return 0;
-}
-
 /* Opens what has content; what is opened may have changed since its name was read. */
 static int look(struct entry *en, struct err *e)
 {
@@ -532,7 +532,7 @@ static int fill_dir(struct fill *f, const struct todo *at, struct err *e)
 	if (r < 0)
 		return r;
 	en.fd = dirfd(dir);
-	r = mount_of(en.fd, &mount);
+	r = tree_mount(en.fd, &mount);
 	if (r < 0 || fstat(en.fd, &en.st) < 0) {
 		r = failed(&en, "stat", r < 0 ? -r : errno, e);
 	} else if (mount != f->mount) {
@@ -550,7 +550,7 @@ static int fill_dir(struct fill *f, const struct todo *at, struct err *e)
 
 static int fill_all(struct fill *f, struct err *e)
 {
-	int r = mount_of(f->root, &f->mount);
+	int r = tree_mount(f->root, &f->mount);
 
 	r = r < 0 ? err_errno(e, -r, "cannot stat the root directory") :
 		    todo_push(f, "", "", EXT2_ROOT_INO, e);

@@ -17,7 +17,7 @@
 
 struct measure {
 	int root;
-	dev_t dev;
+	uint64_t mount; /* the root's: no other is entered */
 	struct tree_stack stack;
 	struct inode_map seen;
 	struct ext4_need need;
@@ -76,7 +76,7 @@ static int measure_entry(struct measure *m, int dir, const char *path, const cha
 		return err_errno(e, errno, "cannot stat '%s%.300s/%s'", *path ? "/" : "", path,
 				 name);
 	note_entry(m, name, &st);
-	if (S_ISDIR(st.st_mode) && st.st_dev == m->dev)
+	if (S_ISDIR(st.st_mode))
 		return tree_push(&m->stack, path, name, false, e);
 	if (st.st_nlink > 1)
 		r = inode_map_add(&m->seen, &st, NULL, NULL);
@@ -97,14 +97,18 @@ static int measure_entry(struct measure *m, int dir, const char *path, const cha
 static int measure_dir(struct measure *m, const char *path, struct err *e)
 {
 	_cleanup_strvec_ struct strvec names = { 0 };
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, mount = 0;
 	DIR *dir;
 	int r = tree_open_dir(m->root, path, &dir, e);
 
 	if (r < 0)
 		return r;
+	r = tree_mount(dirfd(dir), &mount);
+	if (r < 0)
+		err_errno(e, -r, "cannot stat '/%.300s'", path);
 	sha256_update(&m->digest, strlen(path) + 1, (const uint8_t *)path);
-	r = dir_names(dir, path, &names, e);
+	if (r == 0 && mount == m->mount)
+		r = dir_names(dir, path, &names, e);
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		bytes += strlen(names.v[i]) + DIRENT_OVERHEAD;
 		r = measure_entry(m, dirfd(dir), path, names.v[i], e);
@@ -125,9 +129,9 @@ int ext4_measure(int root, struct ext4_need *ret, uint8_t ret_digest[EXT4_DIGEST
 	int r;
 
 	sha256_init(&m.digest);
-	if (fstat(root, &st) < 0)
-		return err_errno(e, errno, "cannot stat the root directory");
-	m.dev = st.st_dev;
+	r = tree_mount(root, &m.mount);
+	if (r < 0 || fstat(root, &st) < 0)
+		return err_errno(e, r < 0 ? -r : errno, "cannot stat the root directory");
 	note_entry(&m, "", &st);
 	r = tree_push(&m.stack, "", "", false, e);
 	while (r == 0 && tree_pop(&m.stack, &at)) {

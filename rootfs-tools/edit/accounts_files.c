@@ -15,8 +15,8 @@ static int read_one(int root, enum accounts_file file, struct accounts_files *fi
 {
 	const char *name = accounts_file_name(file);
 	_cleanup_close_ int fd = -1;
-	char path[32], *text;
-	size_t len;
+	char path[32], *text = NULL;
+	size_t len = 0;
 	int r;
 
 	snprintf(path, sizeof(path), "/etc/%s", name);

@@ -215,7 +215,20 @@ static int do_part(struct customize *c, int signal_fd, int *ret_signal, struct e
 
 static void make_options(const struct customize *c, struct strvec *ret)
 {
+	const struct {
+		const char *name;
+		const char *value;
+	} passed_on[] = {
+		{ "idmap", c->options->idmap },
+		{ "memory", c->options->memory },
+		{ "kernel", c->options->kernel },
+		{ "modules", c->options->modules },
+	};
+
 	strvec_add(ret, "--network=user");
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
+		if (passed_on[i].value)
+			strvec_addf(ret, "--%s=%s", passed_on[i].name, passed_on[i].value);
 	/* Scripts of packages write it into their files: the last one that was given. */
 	for (unsigned int i = c->end; i-- > 0;)
 		if (!strcmp(c->edits[i].kind->name, "hostname")) {
@@ -225,10 +238,6 @@ static void make_options(const struct customize *c, struct strvec *ret)
 	/* What it warns of it need not warn of again. */
 	if (c->n_guests)
 		strvec_add(ret, "--quiet");
-	if (c->options->idmap)
-		strvec_addf(ret, "--idmap=%s", c->options->idmap);
-	if (c->options->memory)
-		strvec_addf(ret, "--memory=%s", c->options->memory);
 	if (c->options->shared)
 		strvec_add(ret, "--shared");
 }

@@ -33,7 +33,9 @@
 struct customize_options {
 	struct option_steps steps; /* their options' names are those of edits */
 	const char *idmap;	   /* as typed; NULL: auto */
-	const char *memory;	   /* of guests, as vmrun's; NULL: as vmrun has it */
+	const char *memory;	   /* of guests, as vmrun's, these too; NULL: as vmrun has it */
+	const char *kernel;
+	const char *modules;
 	bool shared;		   /* whatever runs over it meanwhile */
 };
 

@@ -76,7 +76,9 @@ static int apply_timezone(struct edits *t, const struct edit *edit, struct err *
 
 static int parse_locale(struct edit *edit, const char *value, struct err *e)
 {
-	if (!is_made_of(value, "_.@-") || strlen(value) > 100)
+	struct locale_parts parts;
+
+	if (locale_parse(value, &parts) < 0)
 		return spec_value_bad(value, "is no locale; give one as de_DE.UTF-8", e);
 	return keep_name(edit, value, e);
 }
@@ -100,37 +102,58 @@ static int edit_text(struct edits *t, const char *path, const char *locale,
 
 static int apply_locale(struct edits *t, const struct edit *edit, struct err *e)
 {
-	bool debian = is_debian(t), generated = edits_has(t, "/etc/locale.gen");
+	bool debian = is_debian(t);
 	const char *path = debian ? "/etc/default/locale" : "/etc/locale.conf";
 	int r = debian ? edits_mkdir(t, "/etc/default", e) : 0;
+	struct locale_parts parts = { 0 };
+	char input[PATH_MAX];
 
-	t->said->locale_gen = false;
+	t->said->locale_def = false;
 	if (r == 0)
 		r = edit_text(t, path, edit->name, locale_conf_set, e);
 	if (r < 0 || locale_is_built_in(edit->name))
 		return r;
-	if (generated)
+	/* For all that make it anew later on. */
+	if (edits_has(t, "/etc/locale.gen"))
 		r = edit_text(t, "/etc/locale.gen", edit->name, locale_gen_enable, e);
-	if (r == 0 && generated && edits_has(t, "/usr/sbin/locale-gen"))
-		t->said->locale_gen = true;
+	locale_parse(edit->name, &parts);
+	snprintf(input, sizeof(input), "/usr/share/i18n/locales/%s", parts.input);
+	if (edits_has(t, input) && edits_has(t, "/usr/bin/localedef"))
+		t->said->locale_def = true;
 	else if (r == 0 && debian)
 		edits_warn(t,
-			   "nothing in the root makes locale %s, so programs will use C; --package "
-			   "locales before",
+			   "the root directory has nothing to make locale %s of, so programs will "
+			   "use C; --package locales before",
 			   edit->name);
 	return r;
 }
 
-static void run_locale_gen(const struct edit *edit, const struct edits_said *said,
-			   struct strvec *words)
+/*
+ * Not by locale-gen: that puts it into an archive, which localedef changes when it has no
+ * name any more; over 9p that fails, and locale-gen does not say so.
+ */
+static void run_localedef(const struct edit *edit, const struct edits_said *said,
+			  struct strvec *words)
 {
-	(void)edit;
-	if (said->locale_gen)
-		strvec_add(words, "locale-gen");
+	struct locale_parts parts = { 0 };
+
+	if (!said->locale_def)
+		return;
+	locale_parse(edit->name, &parts);
+	strvec_add(words, "sh");
+	strvec_add(words, "-c");
+	/* It fails for mere warnings, too; so it is asked what came of it. */
+	strvec_add(words, "localedef -c --no-archive -A /usr/share/locale/locale.alias "
+			  "-i \"$1\" -f \"$2\" \"$3\"; "
+			  "test -z \"$(LC_ALL=$3 locale charmap 2>&1 >/dev/null)\"");
+	strvec_add(words, "sh");
+	strvec_add(words, parts.input);
+	strvec_add(words, parts.charset);
+	strvec_add(words, edit->name);
 }
 
 const struct edit_kind edit_locale[] = {
 	{ .name = "timezone", .parse = parse_timezone, .apply = apply_timezone },
-	{ .name = "locale", .parse = parse_locale, .apply = apply_locale, .guest = run_locale_gen },
+	{ .name = "locale", .parse = parse_locale, .apply = apply_locale, .guest = run_localedef },
 	{ 0 },
 };

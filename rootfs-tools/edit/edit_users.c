@@ -185,7 +185,7 @@ static int apply_password(struct edits *t, const struct edit *edit, struct err *
 	_cleanup_accounts_changed_ struct accounts_changed now = { 0 };
 	_cleanup_texts_ struct accounts_texts texts = { 0 };
 	char hash[PASSWORD_HASH_MAX];
-	struct account account;
+	struct account account = { 0 };
 	int r = read_texts(t, &texts, e);
 
 	if (r == 0)
@@ -286,7 +286,7 @@ static int apply_key(struct edits *t, const struct edit *edit, struct err *e)
 {
 	_cleanup_texts_ struct accounts_texts texts = { 0 };
 	_cleanup_close_ int dir = -1;
-	struct account account;
+	struct account account = { 0 };
 	int r = read_texts(t, &texts, e);
 
 	if (r == 0)
@@ -365,7 +365,7 @@ static int apply_user(struct edits *t, const struct edit *edit, struct err *e)
 	struct account_new new = { .name = edit->name };
 	_cleanup_accounts_changed_ struct accounts_changed now = { 0 };
 	_cleanup_texts_ struct accounts_texts texts = { 0 };
-	struct account account;
+	struct account account = { 0 };
 	int r = read_texts(t, &texts, e);
 
 	if (edit->text.len)

@@ -42,7 +42,7 @@ struct edits_said {
 	struct losses warnings;
 	struct tree_copy_report copy;
 	int package_manager; /* of edit_guest.c's table */
-	bool locale_gen;     /* locales are to be generated, in a guest */
+	bool locale_def;     /* the locale is to be made, in a guest */
 	unsigned int n_checked;
 	unsigned int n_done;   /* edits that were done */
 	unsigned int n_failed; /* 1: one was begun, and could not be done */

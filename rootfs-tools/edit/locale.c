@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "rootfs-tools/edit/locale.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "runner/base/cleanup.h"
+
+#define LOCALE_LEN_MAX 100
 
 static size_t skip_space(const char *p, const char *end)
 {
@@ -74,13 +78,36 @@ static bool put_enabled(const char *line, const char *end, const char *locale, s
 
 void locale_gen_enable(const char *text, size_t len, const char *locale, struct strbuf *out)
 {
-	const char *charset = strchr(locale, '.');
-	size_t n = charset ? strcspn(++charset, "@") : 0;
+	struct locale_parts parts;
 
-	if (each_line(text, len, locale, out, put_enabled))
-		return;
-	/* Where the name says none, glibc's own table has this one for it. */
-	strbuf_printf(out, "%s %.*s\n", locale, n ? (int)n : 10, n ? charset : "ISO-8859-1");
+	if (!each_line(text, len, locale, out, put_enabled) && locale_parse(locale, &parts) == 0)
+		strbuf_printf(out, "%s %s\n", locale, parts.charset);
+}
+
+static bool is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+int locale_parse(const char *locale, struct locale_parts *ret)
+{
+	size_t base = strcspn(locale, ".@"), charset = 0;
+	const char *rest = locale + base;
+
+	if (!is_alnum(*locale) || strlen(locale) > LOCALE_LEN_MAX)
+		return -EINVAL;
+	for (const char *p = locale; *p; p++)
+		if (!is_alnum(*p) && !strchr("_.@-", *p))
+			return -EINVAL;
+	if (*rest == '.')
+		charset = strcspn(++rest, "@");
+	if (charset >= sizeof(ret->charset))
+		return -EINVAL;
+	/* Where the name says none, glibc's own table has this one for most. */
+	snprintf(ret->charset, sizeof(ret->charset), "%.*s", charset ? (int)charset : 10,
+		 charset ? rest : "ISO-8859-1");
+	snprintf(ret->input, sizeof(ret->input), "%.*s%s", (int)base, locale, rest + charset);
+	return 0;
 }
 
 bool locale_is_built_in(const char *locale)

@@ -20,6 +20,18 @@ void locale_conf_set(const char *text, size_t len, const char *locale, struct st
  */
 void locale_gen_enable(const char *text, size_t len, const char *locale, struct strbuf *out);
 
+/* What localedef(1) makes a locale of. */
+struct locale_parts {
+	char input[128];  /* "de_DE@euro": its name without the charset */
+	char charset[64]; /* "UTF-8" */
+};
+
+/**
+ * locale_parse() - Return: 0, or -EINVAL for what is no name of a locale: letters, digits,
+ * and _.@- behind the first, 100 at most.
+ */
+int locale_parse(const char *locale, struct locale_parts *ret);
+
 /** locale_is_built_in() - whether every libc has it: C, POSIX, and C.UTF-8. */
 bool locale_is_built_in(const char *locale);
 

@@ -217,7 +217,7 @@ int password_read(int fd, int signal_fd, const char *what, struct password *ret,
 {
 	_cleanup_password_ struct password p = { 0 };
 	size_t n = 0;
-	char c;
+	char c = '\0';
 	int r;
 
 	while ((r = read_byte(fd, signal_fd, &c, ret_signal)) > 0 && c != '\n') {

@@ -29,11 +29,12 @@ static int expand(struct sweep *s, const struct sweep_rule *rule, const char *pa
 
 static int skip_symlink(struct sweep *s, const char *path, struct err *e)
 {
+	if (s->symlinks.n >= SYMLINKS_MAX)
+		return 0;
 	for (size_t i = 0; i < s->symlinks.n; i++)
 		if (!strcmp(s->symlinks.v[i], path))
 			return 0;
-	if (s->symlinks.n < SYMLINKS_MAX)
-		strvec_add(&s->symlinks, path);
+	strvec_add(&s->symlinks, path);
 	return s->symlinks.failed ? err_oom(e) : 0;
 }
 
@@ -88,6 +89,8 @@ static int push_below(struct sweep *s, const char *at, struct tree_stack *stack,
 	struct dirent *entry;
 	int r = tree_open_dir_here(s->root, at, &dir, e);
 
+	if (r < 0 || !dir)
+		return r;
 	while (r == 0 && (r = tree_read(dir, at, &entry, e)) > 0) {
 		_cleanup_free_ char *path = NULL;
 

@@ -18,12 +18,16 @@
 
 int sweep_failed(struct sweep *s, const struct err *why, struct err *e)
 {
-	if (s->losses && why->errnum != ENOMEM) {
-		losses_add(s->losses, 0, "%s", why->text);
-		return 0;
+	if (!s->losses || why->errnum == ENOMEM) {
+		*e = *why;
+		return -why->errnum;
 	}
-	*e = *why;
-	return -why->errnum;
+	/* Several patterns come to one place. */
+	for (uint64_t i = 0; i < s->losses->n && i < LOSSES_TEXT_MAX; i++)
+		if (!strcmp(s->losses->text[i], why->text))
+			return 0;
+	losses_add(s->losses, 0, "%s", why->text);
+	return 0;
 }
 
 char *sweep_join(const char *dir, const char *name)
@@ -88,29 +92,41 @@ static void tell(struct sweep *s, enum sweep_change change, const char *path, bo
 		s->tell(s->arg, change, text);
 }
 
-/* In a dry run once for all times: a file that was emptied would be empty the next time. */
-static int told(struct sweep *s, enum sweep_change change, const char *path, bool is_dir,
+/*
+ * In a dry run once for all times: what was done to a file once needs not be done again.
+ * @how: tells apart what is done to it.
+ */
+static int told(struct sweep *s, enum sweep_change change, const char *path, const char *how,
 		struct err *e)
 {
 	_cleanup_free_ char *key = NULL;
 	int r = 0;
 
 	if (s->dry_run) {
-		/* Only what is removed is as if it had never been. "//" is in no path. */
-		if (asprintf(&key, "%s%s", change == SWEEP_REMOVED ? "" : "//", path) < 0)
+		/* "//" is in no path. */
+		if (asprintf(&key, "//%s//%s", how, path) < 0)
 			return err_oom(e);
 		if (knows(s, key))
 			return 0;
 		r = remember(s, key, e);
 	}
 	if (r == 0)
-		tell(s, change, path, is_dir);
+		tell(s, change, path, false);
+	return r;
+}
+
+static int told_removed(struct sweep *s, const char *path, bool is_dir, struct err *e)
+{
+	int r = s->dry_run ? remember(s, path, e) : 0;
+
+	if (r == 0)
+		tell(s, SWEEP_REMOVED, path, is_dir);
 	return r;
 }
 
 int sweep_told(struct sweep *s, enum sweep_change change, const char *path, struct err *e)
 {
-	return told(s, change, path + 1, false, e);
+	return told(s, change, path + 1, "", e);
 }
 
 static int remove_tree(const struct sweep_place *p, const char *path, struct err *e)
@@ -144,11 +160,12 @@ static int act_remove(struct sweep *s, const struct sweep_place *p, const char *
 		r = remove_tree(p, path, &why);
 	else if (!s->dry_run && unlinkat(p->dir, p->name, 0) < 0)
 		r = err_errno(&why, errno, "cannot remove '/%.300s'", path);
-	return r < 0 ? sweep_failed(s, &why, e) : told(s, SWEEP_REMOVED, path, is_dir, e);
+	return r < 0 ? sweep_failed(s, &why, e) : told_removed(s, path, is_dir, e);
 }
 
+/* By @data; with the lines that assign to @variables gone, or by nothing. */
 static int replace(struct sweep *s, const struct sweep_place *p, const char *path,
-		   enum sweep_change change, const char *data, size_t len, struct err *e)
+		   const char *variables, const char *data, size_t len, struct err *e)
 {
 	const struct change_attrs attrs = { .mode = 0600 };
 	char where[304];
@@ -157,7 +174,8 @@ static int replace(struct sweep *s, const struct sweep_place *p, const char *pat
 	snprintf(where, sizeof(where), "/%.300s", p->path);
 	if (!s->dry_run && change_rewrite(p->dir, where, p->name, &attrs, data, len, &why) < 0)
 		return sweep_failed(s, &why, e);
-	return told(s, change, path, false, e);
+	return variables ? told(s, SWEEP_WRITTEN, path, variables, e) :
+			   told(s, SWEEP_EMPTIED, path, "", e);
 }
 
 static int act_empty(struct sweep *s, const struct sweep_place *p, const char *path, struct err *e)
@@ -165,7 +183,7 @@ static int act_empty(struct sweep *s, const struct sweep_place *p, const char *p
 	struct err why;
 
 	if (S_ISREG(p->st->st_mode))
-		return p->st->st_size ? replace(s, p, path, SWEEP_EMPTIED, "", 0, e) : 0;
+		return p->st->st_size ? replace(s, p, path, NULL, "", 0, e) : 0;
 	if (!p->is_literal)
 		return 0;
 	err_msg(&why, EINVAL, "'/%.300s' is no regular file, and left as it is", path);
@@ -185,8 +203,7 @@ static int act_unset(struct sweep *s, const struct sweep_place *p, const char *p
 	sweep_unset(text, len, variables, &out);
 	if (out.failed)
 		return err_oom(e);
-	return out.len == len ? 0 :
-				replace(s, p, path, SWEEP_WRITTEN, strbuf_str(&out), out.len, e);
+	return out.len == len ? 0 : replace(s, p, path, variables, strbuf_str(&out), out.len, e);
 }
 
 int sweep_act(struct sweep *s, const struct sweep_rule *rule, const struct sweep_place *p,
@@ -270,7 +287,7 @@ int sweep_write(struct sweep *s, const char *path, const struct change_attrs *at
 		return 0;
 	if (r > 0 && !s->dry_run)
 		r = change_replace(dir, where, name, attrs, data, len, &why);
-	return r < 0 ? sweep_failed(s, &why, e) : told(s, SWEEP_WRITTEN, path + 1, false, e);
+	return r < 0 ? sweep_failed(s, &why, e) : sweep_told(s, SWEEP_WRITTEN, path, e);
 }
 
 int sweep_link(struct sweep *s, const char *path, const char *target, struct err *e)
@@ -286,7 +303,7 @@ int sweep_link(struct sweep *s, const char *path, const char *target, struct err
 		return 0;
 	if (r > 0 && !s->dry_run)
 		r = change_symlink(dir, where, name, target, &why);
-	return r < 0 ? sweep_failed(s, &why, e) : told(s, SWEEP_WRITTEN, path + 1, false, e);
+	return r < 0 ? sweep_failed(s, &why, e) : sweep_told(s, SWEEP_WRITTEN, path, e);
 }
 
 /* --- lines --- */

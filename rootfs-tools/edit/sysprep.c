@@ -188,6 +188,12 @@ static int run_ops(struct sysprep *p, struct teller *t, struct sysprep_report *r
 		t->op = sysprep_ops[i].name;
 		t->counts = report->changes[i];
 		r = run_op(p, &sysprep_ops[i], e);
+		if (r == -ENOMEM || r == -E2BIG)
+			break;
+		/* The others are none the worse. */
+		if (r < 0)
+			losses_add(&report->losses, 0, "%s: %s", t->op, e->text);
+		r = 0;
 	}
 	return r == 0 ? sweep_end(&p->sweep, e) : r;
 }

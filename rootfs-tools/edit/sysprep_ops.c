@@ -103,7 +103,7 @@ const struct sysprep_op sysprep_ops[] = {
 		TREE("/var/lib/apport/coredump/*")),
 	  NULL },
 	{ "cron-spool", "users' at and cron jobs", true,
-	  RULES(REMOVE("/var/spool/cron/*"),
+	  RULES(REMOVE("/var/spool/cron/[!.]*"),
 		REMOVE("/var/spool/cron/@(crontabs|tabs|lastrun|atjobs|atspool)/[!.]*"),
 		REMOVE("/var/spool/at/[!.]*"), REMOVE("/var/spool/at/spool/*"),
 		REMOVE("/var/spool/atjobs/[!.]*"), REMOVE("/var/spool/atspool/*")),

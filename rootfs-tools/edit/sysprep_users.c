@@ -4,6 +4,7 @@
  * or below it: passwd(5) is hostile and may say "/home/..", or name another's home.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,7 +143,7 @@ static int tell_unknown(const char *list, const struct accounts_texts *texts, st
 static int tell_files(struct sweep *s, const struct accounts_texts *was,
 		      const struct accounts_changed *now, struct err *e)
 {
-	char path[32] = "/etc/";
+	char path[32];
 	int r = 0;
 
 	for (unsigned int i = 0; r == 0 && i < ACCOUNTS_FILES; i++) {
@@ -151,7 +152,7 @@ static int tell_files(struct sweep *s, const struct accounts_texts *was,
 		if (!was->file[i].text || (was->file[i].len == text->len &&
 					   !memcmp(strbuf_str(text), was->file[i].text, text->len)))
 			continue;
-		strcpy(path + strlen("/etc/"), accounts_file_name((enum accounts_file)i));
+		snprintf(path, sizeof(path), "/etc/%s", accounts_file_name((enum accounts_file)i));
 		r = sweep_told(s, SWEEP_WRITTEN, path, e);
 	}
 	return r;

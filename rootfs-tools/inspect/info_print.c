@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rootfs-tools/inspect/info.h"
+#include "rootfs-tools/core/size_text.h"
 #include "runner/base/cleanup.h"
 #include "runner/host/image_config.h"
 
@@ -24,19 +25,6 @@ static const char *layout_name(enum idmap_kind kind)
 		break;
 	}
 	return "unknown";
-}
-
-static void print_size(struct strbuf *out, uint64_t bytes)
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
-		value /= 1024;
-		unit++;
-	}
-	strbuf_printf(out, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
 static void line(struct strbuf *out, const char *what)
@@ -105,9 +93,9 @@ static void print_inside(const struct info *info, struct strbuf *out)
 		strbuf_puts(out, "of the image that it was made of: /" IMAGE_CONFIG_PATH "\n");
 	}
 	line(out, "size");
-	print_size(out, info->disk);
+	size_text(out, info->disk);
 	strbuf_puts(out, " on disk, ");
-	print_size(out, info->apparent);
+	size_text(out, info->apparent);
 	strbuf_printf(out, " in %" PRIu64 " files, %" PRIu64 " directories\n", info->files,
 		      info->directories);
 }

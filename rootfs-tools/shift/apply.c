@@ -12,6 +12,7 @@
 struct apply {
 	struct plan *plan;
 	struct losses *losses;
+	uint64_t *moved;
 };
 
 static void lose(struct apply *a, const struct walk_name *name, const char *what)
@@ -33,6 +34,7 @@ static int set_owner(struct apply *a, const struct walk_name *name, const struct
 	/* What is shown so need not be the map's own nobody: only now it is seen. */
 	if (errno == EPERM && (st->stx_uid == SHIFT_NOBODY || st->stx_gid == SHIFT_NOBODY)) {
 		lose(a, name, "left as it is: its owner is outside the id map");
+		--*a->moved;
 		return 0;
 	}
 	return walk_failed(name, "change the owner of", errno, e);
@@ -106,9 +108,10 @@ static int apply_name(void *arg, const struct walk_name *name, struct err *e)
 	return apply_file(a, name, file, e);
 }
 
-int apply_plan(const struct walk *tree, struct plan *plan, struct losses *losses, struct err *e)
+int apply_plan(const struct walk *tree, struct plan *plan, struct losses *losses, uint64_t *moved,
+	       struct err *e)
 {
-	struct apply a = { .plan = plan, .losses = losses };
+	struct apply a = { .plan = plan, .losses = losses, .moved = moved };
 	struct walk walk = *tree;
 	uint64_t gone = 0;
 	int r;

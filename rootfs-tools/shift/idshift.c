@@ -100,7 +100,7 @@ static int apply(struct idshift *s, const int *dirs, struct plan *plan, struct e
 
 	s->report->begun = true;
 	s->report->counts = plan->header->counts;
-	r = apply_plan(&tree, plan, &s->report->losses, e);
+	r = apply_plan(&tree, plan, &s->report->losses, &s->report->counts.moved, e);
 	if (r == 0)
 		r = sync_dir(tree.tree, syncfs, e);
 	if (r == 0)
@@ -278,7 +278,7 @@ static int begin(struct idshift *s, const struct idmap_choice *to, int signal_fd
 		 struct err *e)
 {
 	struct root root = { .dir.fd = -1 };
-	struct shift_maps maps;
+	struct shift_maps maps = { 0 };
 	struct stat st;
 	int r;
 
@@ -305,7 +305,7 @@ static int begin(struct idshift *s, const struct idmap_choice *to, int signal_fd
 
 static int run(struct idshift *s, int signal_fd, int *ret_signal, struct err *e)
 {
-	struct idmap_choice to;
+	struct idmap_choice to = { 0 };
 	int r = base_dir_open(s->path, &s->dir, e);
 
 	if (r == 0)

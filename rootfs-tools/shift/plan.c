@@ -225,6 +225,6 @@ ssize_t plan_find(const struct plan *plan, uint64_t ino)
 
 	if (!plan->n)
 		return -ENOENT;
-	found = bsearch(&wanted, plan->files, plan->n, sizeof(*found), by_ino);
+	found = bsearch(&wanted, plan->files, plan->n, sizeof(struct plan_file *), by_ino);
 	return found ? found - plan->files : -ENOENT;
 }

@@ -15,6 +15,7 @@
 enum {
 	QCOW2_VERSION = 4,
 	QCOW2_BACKING_OFFSET = 8,
+	QCOW2_CLUSTER_BITS = 20,
 	QCOW2_CRYPT_METHOD = 32,
 	QCOW2_V2_SIZE = 72,
 	QCOW2_INCOMPATIBLE = 72,
@@ -63,6 +64,8 @@ static int check_qcow2(const uint8_t *head, size_t len, struct err *e)
 		return err_msg(e, EINVAL,
 			       "has a backing file, which is never opened; make one image of both: "
 			       "qemu-img convert -O qcow2");
+	if (be(head + QCOW2_CLUSTER_BITS, 4) < 9 || be(head + QCOW2_CLUSTER_BITS, 4) > 21)
+		return err_msg(e, EINVAL, "begins like qcow2, but is damaged; :raw, if it is none");
 	if (be(head + QCOW2_CRYPT_METHOD, 4))
 		return err_msg(e, EINVAL, "is encrypted; qemu-img convert can decrypt it");
 	if (version == 2)

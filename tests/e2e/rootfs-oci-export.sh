@@ -123,6 +123,7 @@ refused "standard output" -- --format oci-archive root -
 refused "no name of an image" -- --format oci --image ../x root new
 refused "no name of an image" -- --format oci --image "$(printf 'x%.0s' {1..300})" root new
 in_root root 'mkdir .vmrun; echo "[]" >.vmrun/config.json'
+refused "none" -- --image x root new.tar
 refused .vmrun/config.json -- --format oci root new
 in_root root 'rm .vmrun/config.json; mkfifo .vmrun/config.json'
 refused .vmrun/config.json -- root new.oci.tar

@@ -7,7 +7,7 @@ export PYTHONPATH
 
 mkdir "$WORK/images" "$WORK/out.d"
 python3 - "$WORK/images" <<'EOF'
-import gzip, json, os, sys
+import gzip, json, os, subprocess, sys
 from oci_layout import *
 
 top = sys.argv[1]
@@ -120,6 +120,14 @@ layout.index(layout.manifest(layout.config([good]), [layout.blob(LAYER + "+gzip"
 layout, image = make("gzip-in-gzip")
 data = gzip.compress(gzip.compress(good))
 layout.index(layout.manifest(layout.config([good]), [layout.blob(LAYER + "+gzip", data)]))
+layout, image = make("bomb")
+with tarfile.open(os.path.join(top, "zeros.tar"), "w") as archive:
+    info = tarfile.TarInfo("zeros")
+    info.size = 300 << 20
+    archive.addfile(info, open("/dev/zero", "rb"))
+subprocess.run(["zstd", "-q", "--rm", os.path.join(top, "zeros.tar")], check=True)
+data = open(os.path.join(top, "zeros.tar.zst"), "rb").read()
+layout.index(layout.manifest(layout.config([good]), [layout.blob(LAYER + "+zstd", data)]))
 layout, image = make("unknown-layer")
 layout.index(layout.manifest(layout.config([good]), [layout.blob(LAYER + "+gzip+encrypted", good)]))
 layout, image = make("artifact")
@@ -190,6 +198,7 @@ refused other-content damaged
 refused cut-short damaged
 refused no-gzip gzip
 refused gzip-in-gzip "not one gzip stream"
+refused bomb "1100 times"
 refused unknown-layer "unknown media type"
 refused artifact "something else"
 refused arm64 linux/arm64

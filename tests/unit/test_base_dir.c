@@ -293,6 +293,12 @@ static void root_directories(void **state)
 	expect_no_root_directory(fx);
 	fixture_mkdir(fx, "usr/bin");
 	assert_int_equal(base_dir_check(fx->fd, "base", &e), 0);
+	/* Whatever has that name, and wherever it leads to. */
+	assert_int_equal(base_dir_check_whole(fx->fd, "base", &e), 0);
+	fixture_symlink(fx, "nowhere", BASE_DIR_HALF_WAY);
+	assert_int_equal(base_dir_check_whole(fx->fd, "base", &e), -EUCLEAN);
+	assert_int_equal(base_dir_check(fx->fd, "base", &e), -EUCLEAN);
+	assert_non_null(strstr(e.text, "base 'base' is half way from one id map to another; "));
 }
 
 /* The host has a /usr/bin, whatever the base says about its own. */

@@ -6,6 +6,7 @@
 #include "rootfs-tools/disk/fat.h"
 #include "rootfs-tools/disk/gpt.h"
 #include "rootfs-tools/disk/image.h"
+#include "rootfs-tools/disk/tool_run.h"
 #include "runner/base/cleanup.h"
 
 static uint64_t get(const void *at, size_t bytes)
@@ -330,6 +331,22 @@ static void layout_of_a_given_size(void **state)
 	assert_int_equal(image_lay_out(0, 0, UINT64_MAX / 8, &l, &e), -EFBIG);
 }
 
+/* --- the host's programs --- */
+
+static void missing_tool_names_its_package(void **state)
+{
+	const char *const argv[] = { "no-such-program", NULL };
+	struct tool_run run = { .tool = { .argv = argv },
+				.name = argv[0],
+				.package = "some-package" };
+	int signal = 0;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(tool_run(&run, -1, &signal, &e), -ENOENT);
+	assert_string_equal(e.text, "no-such-program is not installed here; install some-package");
+}
+
 /* --- ext4 --- */
 
 struct ext4_world {
@@ -465,6 +482,7 @@ int main(void)
 		cmocka_unit_test(boot_config_says),
 		cmocka_unit_test(layout_fits),
 		cmocka_unit_test(layout_of_a_given_size),
+		cmocka_unit_test(missing_tool_names_its_package),
 		test_ext4(ext4_is_the_same_twice),
 		test_ext4(ext4_that_is_too_small),
 		test_ext4(ext4_digest_tells_trees_apart),

@@ -61,6 +61,9 @@ static void expect_gen(const char *text, const char *locale, const char *want)
 
 static void gen(void **state)
 {
+	static const char *const bad[] = { "", ".", "..", "../x", "@x", "-x", "de_DE;x", "de DE" };
+	struct locale_parts parts;
+
 	(void)state;
 	expect_gen("# de_DE ISO-8859-1\n# de_DE.UTF-8 UTF-8\n# de_DE.UTF-8x\n", "de_DE.UTF-8",
 		   "# de_DE ISO-8859-1\nde_DE.UTF-8 UTF-8\n# de_DE.UTF-8x\n");
@@ -69,6 +72,13 @@ static void gen(void **state)
 	expect_gen("", "de_DE.UTF-8", "de_DE.UTF-8 UTF-8\n");
 	expect_gen("#", "de_DE.ISO-8859-15@euro", "#\nde_DE.ISO-8859-15@euro ISO-8859-15\n");
 	expect_gen("", "de_DE", "de_DE ISO-8859-1\n");
+	assert_int_equal(locale_parse("de_DE.ISO-8859-15@euro", &parts), 0);
+	assert_string_equal(parts.input, "de_DE@euro");
+	assert_string_equal(parts.charset, "ISO-8859-15");
+	assert_int_equal(locale_parse("sr@latin", &parts), 0);
+	assert_string_equal(parts.input, "sr@latin");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(locale_parse(bad[i], &parts), -EINVAL);
 	assert_true(locale_is_built_in("C") && locale_is_built_in("POSIX") &&
 		    locale_is_built_in("C.UTF-8") && locale_is_built_in("C.utf8"));
 	assert_false(locale_is_built_in("C.") || locale_is_built_in("de_DE.UTF-8"));

@@ -246,9 +246,9 @@ static void keys(void **state)
 	assert_string_equal(content(w, "root/.ssh/authorized_keys"), KEY);
 	assert_int_equal(mode(w, "root/.ssh"), 0700);
 	assert_int_equal(mode(w, "root/.ssh/authorized_keys"), 0600);
-	memcpy(value, "none", 4);
+	snprintf(value, sizeof(value), "none:%s", fixture_path(&w->fx, "key.pub"));
 	assert_int_equal(try(w, edit_users, "ssh-authorized-key", value), -EINVAL);
-	memcpy(value, "root", 4);
+	snprintf(value, sizeof(value), "root:%s", fixture_path(&w->fx, "key.pub"));
 	assert_int_equal(unlink(fixture_path(&w->fx, "root/.ssh/authorized_keys")), 0);
 	fixture_symlink(&w->fx, "/key.pub", "root/.ssh/authorized_keys");
 	assert_int_equal(try(w, edit_users, "ssh-authorized-key", value), -EINVAL);
@@ -300,14 +300,15 @@ static void locales(void **state)
 	assert_int_equal(w->said.warnings.n, 0);
 	expect(w, edit_locale, "locale", "de_DE.UTF-8");
 	assert_int_equal(w->said.warnings.n, 1);
-	assert_false(w->said.locale_gen);
+	assert_false(w->said.locale_def);
 	fixture_puts(&w->fx, "etc/locale.gen", "# de_DE.UTF-8 UTF-8\n");
-	fixture_puts(&w->fx, "usr/sbin/locale-gen", "");
+	fixture_puts(&w->fx, "usr/share/i18n/locales/de_DE", "");
+	fixture_puts(&w->fx, "usr/bin/localedef", "");
 	expect(w, edit_locale, "locale", "de_DE.UTF-8");
-	assert_true(w->said.locale_gen);
+	assert_true(w->said.locale_def);
 	assert_string_equal(content(w, "etc/locale.gen"), "de_DE.UTF-8 UTF-8\n");
 	expect(w, edit_locale, "locale", "C.UTF-8");
-	assert_false(w->said.locale_gen);
+	assert_false(w->said.locale_def);
 }
 
 static void interfaces(void **state)

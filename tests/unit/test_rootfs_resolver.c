@@ -102,7 +102,8 @@ static void hostile_hosts(void **state)
 	assert_int_equal(out.len, sizeof(nul) - 1 - 2 + sizeof("10.0.0.1\ta\n") - 1);
 	assert_memory_equal(out.data, "10.0.0.9 a\0a\n10.0.0.9\0 a\n", 24);
 	assert_non_null(exact);
-	memcpy(exact, "10.0.0.9 a", 10);
+	for (size_t i = 0; i < 10; i++)
+		exact[i] = "10.0.0.9 a"[i];
 	expect_hosts(exact, 10, "10.0.0.1", "a", "10.0.0.1\ta\n");
 	expect_hosts(exact, 9, "10.0.0.1", "a", "10.0.0.9 \n10.0.0.1\ta\n");
 	free(exact);

@@ -63,6 +63,7 @@ static char *run_script(struct tool *tool, const char *script, int wanted)
 	if (tool_wait(pidfd, -1, &status, NULL, &e) < 0)
 		fail_msg("%s", e.text);
 	close(pidfd);
+	tool->argv = NULL;
 	if (status != wanted)
 		fail_msg("status %d of: %s\n%s", status, script, text);
 	return text;

@@ -35,6 +35,35 @@ static void volumes(void **state)
 	expect_volume(c, "/a:/ro", "/a", "/ro", false);
 }
 
+static void expect_disk(struct cli *c, const char *value, const char *src, bool read_only,
+			enum disk_format format)
+{
+	good(c, "--disk", value, "b");
+	assert_int_equal(c->spec.n_disks, 1);
+	assert_string_equal(c->spec.disks[0].src, src);
+	assert_int_equal(c->spec.disks[0].read_only, read_only);
+	assert_int_equal(c->spec.disks[0].format, format);
+}
+
+static void disks(void **state)
+{
+	static const char *const values[] = {
+		"",	 ":ro",	   "a:",     "a:b",	"a:ro,",   "a:,ro",
+		"a:RO",	 "a:ro,rw", "a:ro,ro", "a:raw,qcow2", "a:ro:x", "a:ro,vmdk",
+	};
+	struct cli *c = *state;
+
+	expect_disk(c, "a", "a", false, DISK_AUTO);
+	expect_disk(c, "a:ro", "a", true, DISK_AUTO);
+	expect_disk(c, "a:rw", "a", false, DISK_AUTO);
+	expect_disk(c, "a:qcow2,ro", "a", true, DISK_QCOW2);
+	expect_disk(c, "/x/a:raw", "/x/a", false, DISK_RAW);
+	expect_disk(c, "a:b:rw", "a:b", false, DISK_AUTO);
+	expect_disk(c, "/x:y/a,b", "/x:y/a,b", false, DISK_AUTO);
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		bad(c, "--disk: ", "--disk", values[i], "b");
+}
+
 static void volume_places_are_normalised(void **state)
 {
 	struct cli *c = *state;
@@ -427,6 +456,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(volumes),
+		TEST(disks),
 		TEST(volume_places_are_normalised),
 		TEST(bad_volumes),
 		TEST(long_volume_paths),

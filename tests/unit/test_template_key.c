@@ -87,6 +87,14 @@ static void with_volumes(struct plan_world *w)
 	assert_int_equal(spec_value_volume(&w->spec, "/tmp:/mnt:ro", &w->e), 0);
 }
 
+static void with_disks(struct plan_world *w)
+{
+	static const struct disk_image raw = { .fd = -1, .format = DISK_RAW };
+
+	assert_int_equal(spec_value_disk(&w->spec, "/tmp/disk:ro", &w->e), 0);
+	w->in.disks = &raw;
+}
+
 static void with_ports(struct plan_world *w)
 {
 	assert_int_equal(spec_value_port(&w->spec, "8080:80", &w->e), 0);
@@ -119,6 +127,7 @@ static const struct change {
 	{ "base", another_base, false },
 	{ "command", another_command, false },
 	{ "volumes", with_volumes, false },
+	{ "disks", with_disks, false },
 	{ "ports", with_ports, false },
 	{ "no network", without_network, false },
 	{ "id map", another_layout, false },

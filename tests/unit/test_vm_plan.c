@@ -114,6 +114,36 @@ static void hostile_names_stay_out_of_qemus_options(void **state)
 	assert_no_arg_says(&w->plan, "\n");
 }
 
+static void disks_are_files_of_the_jail(void **state)
+{
+	static const char evil[] = "x,file.driver=null\",\"backing\":\"/etc/passwd";
+	static const struct disk_image images[] = { { -1, DISK_RAW }, { -1, DISK_QCOW2 } };
+	struct plan_world *w = *state;
+	char words[128];
+
+	snprintf(words, sizeof(words), "%s:ro", evil);
+	assert_int_equal(spec_value_disk(&w->spec, words, &w->e), 0);
+	assert_int_equal(spec_value_disk(&w->spec, "b", &w->e), 0);
+	w->in.disks = images;
+	plan_world_make(w);
+	assert_no_arg_says(&w->plan, "/etc");
+	assert_true(has_arg(&w->plan,
+			    "{\"driver\":\"file\",\"node-name\":\"file0\",\"filename\":"
+			    "\"/vm/disks/0\",\"read-only\":true,\"auto-read-only\":false,"
+			    "\"locking\":\"off\",\"aio\":\"threads\",\"discard\":\"unmap\"}"));
+	assert_true(has_arg(&w->plan,
+			    "{\"driver\":\"raw\",\"node-name\":\"disk0\",\"file\":\"file0\","
+			    "\"read-only\":true,\"discard\":\"unmap\"}"));
+	assert_true(has_arg(&w->plan,
+			    "{\"driver\":\"qcow2\",\"node-name\":\"disk1\",\"file\":\"file1\","
+			    "\"backing\":null,\"read-only\":false,\"discard\":\"unmap\"}"));
+	assert_true(has_arg(&w->plan, "virtio-blk-pci,drive=disk1"));
+	/* A template is of a machine without any. */
+	w->in.start = START_MAKE;
+	plan_world_make(w);
+	assert_no_arg_says(&w->plan, "disk0");
+}
+
 static void a_name_is_shown(void **state)
 {
 	struct plan_world *w = *state;
@@ -344,6 +374,7 @@ int main(void)
 		TEST(the_machine),
 		TEST(the_accelerator_decides_cpus),
 		TEST(hostile_names_stay_out_of_qemus_options),
+		TEST(disks_are_files_of_the_jail),
 		TEST(a_name_is_shown),
 		TEST(kernel_command_line),
 		TEST(hostnames_from_bases),

@@ -175,7 +175,7 @@ static int try_mount(const struct part *part, const char *options, const char *s
 		       0;
 }
 
-int fs_mount(const struct part *part, const char *subvol, const char *target)
+int fs_mount(const struct part *part, const char *subvol, const char *target, bool probing)
 {
 	const struct fs_type *fs = part->fs;
 	int r;
@@ -187,7 +187,8 @@ int fs_mount(const struct part *part, const char *subvol, const char *target)
 	/* The disk is read-only, and who would replay a journal says so in various ways. */
 	if (r == 0 || !fs->unclean || r == -ENOENT || try_mount(part, fs->unclean, subvol, target))
 		return r;
-	note("the %s on /dev/%s was not unmounted: what only its journal has is left out", fs->name,
-	     part->name);
+	if (!probing)
+		note("the %s on /dev/%s was not unmounted: what only its journal has is left out",
+		     fs->name, part->name);
 	return 0;
 }

@@ -183,7 +183,7 @@ static int mount_below(const struct part *part, const struct entry *e)
 	if (dir < 0)
 		return -errno;
 	snprintf(target, sizeof(target), "/proc/self/fd/%d", dir);
-	r = fs_mount(part, *options ? options : NULL, target);
+	r = fs_mount(part, *options ? options : NULL, target, false);
 	close(dir);
 	return r;
 }

@@ -75,9 +75,10 @@ void fs_probe(const uint8_t *head, struct part *part);
 /**
  * fs_mount() - mount it read-only over @target.
  * @subvol: an option of btrfs's ("subvol=NAME"), or NULL.
+ * @probing: only to look: nothing is said.
  * Return: 0 or -errno.
  */
-int fs_mount(const struct part *part, const char *subvol, const char *target);
+int fs_mount(const struct part *part, const char *subvol, const char *target, bool probing);
 
 /* root.c */
 

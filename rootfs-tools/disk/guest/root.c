@@ -75,10 +75,10 @@ static bool find_subvol(const struct part *part, char ret[SUBVOL_SIZE])
 }
 
 /* Return: 1 with the root mounted, 0 if it holds none, or -errno. */
-static int try(const struct part *part)
+static int try(const struct part *part, bool probing)
 {
 	char subvol[SUBVOL_SIZE];
-	int r = fs_mount(part, NULL, ROOT_DIR);
+	int r = fs_mount(part, NULL, ROOT_DIR, probing);
 	bool found;
 
 	if (r < 0)
@@ -88,14 +88,14 @@ static int try(const struct part *part)
 	umount2(ROOT_DIR, MNT_DETACH);
 	if (strcmp(part->fs->name, "btrfs") != 0)
 		return 0;
-	r = fs_mount(part, "subvolid=5", ROOT_DIR);
+	r = fs_mount(part, "subvolid=5", ROOT_DIR, true);
 	if (r < 0)
 		return r;
 	found = find_subvol(part, subvol);
 	umount2(ROOT_DIR, MNT_DETACH);
 	if (!found)
 		return 0;
-	r = fs_mount(part, subvol, ROOT_DIR);
+	r = fs_mount(part, subvol, ROOT_DIR, probing);
 	return r < 0 ? r : 1;
 }
 
@@ -132,7 +132,7 @@ void root_mount(const struct disk *disk, unsigned int number)
 
 		if (!p->fs || (number && p->number != number))
 			continue;
-		r = try(p);
+		r = try(p, true);
 		if (r < 0)
 			why = -r;
 		if (r <= 0)
@@ -145,6 +145,6 @@ void root_mount(const struct disk *disk, unsigned int number)
 	}
 	if (!found)
 		none(disk, number, why);
-	if (try(found) != 1)
+	if (try(found, false) != 1)
 		die("cannot mount /dev/%s again", found->name);
 }
