@@ -120,7 +120,7 @@ int attrs_read(const struct archive_lib *lib, struct archive_entry *entry, const
 		.uid = lib->archive_entry_uid(entry),
 		.gid = lib->archive_entry_gid(entry),
 		.times = { atime, mtime },
-		.xattrs = xattrs->data,
+		.xattrs = strbuf_str(xattrs),
 		.xattrs_len = xattrs->len,
 	};
 	return 0;

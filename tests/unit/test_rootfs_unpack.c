@@ -324,7 +324,7 @@ static void end_mark(void **state)
 	assert_int_equal(unpack_bytes(fx, out.data, (size_t)4 * 512 + 512, &how, &report, &e), 0);
 	/* Two in a row; and something that is none. */
 	how.whiteouts = false;
-	strbuf_add(&out, out.data, out.len);
+	pack_items(items, 1, &out);
 	report.entries = 0;
 	assert_int_equal(unpack_bytes(fx, out.data, out.len, &how, &report, &e), 0);
 	assert_int_equal(report.entries, 2);
