@@ -261,6 +261,11 @@ int partial_remove(struct partial *p, struct err *e)
 
 	if (p->fd < 0)
 		return 0;
+	/* With nothing in it, as where the map was refused, nobody has to get inside. */
+	if (unlinkat(p->parent, p->temp, AT_REMOVEDIR) == 0) {
+		cleanup_close(&p->fd);
+		return 0;
+	}
 	r = enter(p, p->fd, op_remove, NULL, e);
 	if (r == 0)
 		r = set_name(p, true, e);
