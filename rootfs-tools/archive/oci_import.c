@@ -37,6 +37,10 @@
 #define INDEX_DEPTH_MAX 4
 #define CLOSED 0700
 #define TAR_BLOCK 512
+/* In the header of an entry. */
+#define TAR_SIZE 124
+#define TAR_SIZE_LEN 12
+#define TAR_TYPE 156
 
 enum { DIR_LAYOUT, DIR_DST };
 
@@ -364,16 +368,42 @@ static bool is_layouts(const char *name)
 	return false;
 }
 
+/* Of pax: attributes of what comes next, or of all. */
+static bool is_extension(const uint8_t *header)
+{
+	return header[TAR_TYPE] == 'x' || header[TAR_TYPE] == 'g';
+}
+
+static uint64_t extension_size(const uint8_t *header)
+{
+	uint64_t size = 0;
+
+	if (!is_extension(header))
+		return 0;
+	for (size_t i = 0; i < TAR_SIZE_LEN; i++)
+		if (header[TAR_SIZE + i] >= '0' && header[TAR_SIZE + i] <= '7')
+			size = size << 3 | (header[TAR_SIZE + i] - (uint64_t)'0');
+	return size;
+}
+
 bool import_is_oci(const struct import_source *src)
 {
-	const char *head = (const char *)src->head;
+	size_t at = 0;
 
 	if (S_ISDIR(src->st.st_mode))
 		return true;
-	/* Perhaps after one for the directory itself. */
-	if (src->head_len >= 2 * TAR_BLOCK && !strcmp(head, "./"))
-		head += TAR_BLOCK;
-	return src->head_len >= 2 * TAR_BLOCK && is_layouts(head);
+	while (at < src->head_len && src->head_len - at >= 2 * TAR_BLOCK) {
+		const uint8_t *header = src->head + at;
+		uint64_t size = extension_size(header);
+
+		/* Perhaps after one for the directory itself. */
+		if (!is_extension(header) && strcmp((const char *)header, "./") != 0)
+			return is_layouts((const char *)header);
+		if (size > src->head_len)
+			return false;
+		at += TAR_BLOCK + ((size_t)size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+	}
+	return false;
 }
 
 int import_oci(const struct import *import, int *ret_signal, struct err *e)

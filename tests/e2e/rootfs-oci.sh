@@ -124,6 +124,10 @@ same archive-root
 tar cf by-tar.tar -C img .
 import --image several by-tar.tar archive-root
 same archive-root
+# With attributes of its own before each file.
+tar --format=posix -cf by-pax.tar -C img .
+import --image several by-pax.tar archive-root
+same archive-root
 skopeo --insecure-policy copy -q --dest-compress-format zstd oci:img:several oci:zstd:x
 grep -rqa tar+zstd zstd/blobs || fail "skopeo made no zstd"
 import zstd zstd-root
