@@ -110,6 +110,11 @@ static int choose_kind(const struct command *c, const struct import_kind **ret, 
 	if (*ret && c->options->image && (*ret)->run != import_oci)
 		return err_msg(e, EINVAL, "--image is for images of containers, and '%s' is none",
 			       c->src_path);
+	if (*ret && (c->options->kernel || c->options->partition) && (*ret)->run != import_disk)
+		return err_msg(e, EINVAL,
+			       "--%s is for images of disks, and '%s' is none; --format disk, if "
+			       "it is",
+			       c->options->kernel ? "kernel" : "partition", c->src_path);
 	if (*ret)
 		return 0;
 	if (format)

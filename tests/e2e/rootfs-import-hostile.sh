@@ -59,6 +59,16 @@ for name in through-symlink devices setuid-outside-map dotdot names; do
 	expect_contained "$name, single"
 done
 
+# Refused before anything could be made inside.
+import "$tars/whole" --idmap=0:0:1
+expect_refused "newuidmap refused"
+expect_contained "an id map that is not allowed"
+for option in --partition=1 --kernel=/; do
+	import "$tars/whole" $option
+	expect_refused "is for images of disks"
+	expect_contained "an option of disks"
+done
+
 # --- cut short, anywhere ---
 
 size=$(stat -c %s "$tars/whole")
