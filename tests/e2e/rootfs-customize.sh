@@ -75,7 +75,7 @@ package vmrun-two
 lines' --delete '/var/lib/g[n-p]*' --delete '/etc/apt/sources.list*' \
 	--write '/etc/apt/sources.list:deb [trusted=yes] file:/srv/repo ./' \
 	--package vmrun-one --package vmrun-two --script "$WORK/script" \
-	--run 'id -u >/srv/who; touch /srv/by-guest; echo run' --delete /srv/by-guest "$root" \
+	--run '-x 2>/dev/null; id -u >/srv/who; touch /srv/by-guest; echo run' --delete /srv/by-guest "$root" \
 	<"$WORK/slow" >"$WORK/out" 2>"$WORK/err" &
 pid=$!
 exec {slow}>"$WORK/slow"
