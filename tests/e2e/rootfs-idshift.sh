@@ -149,6 +149,13 @@ for ((n = ${KILL_FIRST:-1}; ; n += ${KILL_STEP:-7})); do
 			expect_refused "half way from one id map to another"
 			run idshift --to="$layout" "$small"
 			expect_refused "is half way to the id map" "finish that first"
+			# Renamed, it is not lost to another one of its old name.
+			mv "$small" "$WORK/away"
+			fresh "$small"
+			run idshift "--to=$to" "$small"
+			expect_refused "is the plan of another directory"
+			as_guest_owner rm -rf "$small"
+			mv "$WORK/away" "$small"
 			run "$WORK/kill-at" first first $((n - 3)) "$VMRUN" rootfs idshift "--to=$to" "$small"
 		fi
 	fi
