@@ -91,6 +91,38 @@ static void links_are_replaced(void **state)
 	expect_entries(fx, 4);
 }
 
+/* What has no bytes on disk gets none, and all else its place. */
+static void holes_are_kept(void **state)
+{
+	struct fixture *fx = *state;
+	const struct change_attrs attrs = mine(0644);
+	const off_t size = (off_t)8 << 30;
+	char got[4] = "";
+	struct stat st;
+	struct err e;
+	int in, out;
+
+	fixture_puts(fx, "in", "one");
+	in = openat(fx->fd, "in", O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(in, "two", 3, size / 2), 3);
+	assert_int_equal(ftruncate(in, size), 0);
+	assert_int_equal(change_replace_from(fx->fd, "/", "out", &attrs, in, &e), 0);
+	out = openat(fx->fd, "out", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fstat(out, &st), 0);
+	assert_int_equal(st.st_size, size);
+	assert_in_range(st.st_blocks, 1, 1024);
+	assert_int_equal(pread(out, got, 3, size / 2), 3);
+	assert_string_equal(got, "two");
+	assert_int_equal(pread(out, got, 3, 0), 3);
+	assert_string_equal(got, "one");
+	close(in);
+	close(out);
+	in = open("/proc/version", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(change_replace_from(fx->fd, "/", "out", &attrs, in, &e), 0);
+	assert_true(change_exists(fx->fd, "out", &st) && st.st_size > 10);
+	close(in);
+}
+
 /* Nothing is left of what could not be put in place. */
 static void a_directory_is_never_replaced(void **state)
 {
@@ -169,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_file_is_made, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(links_are_replaced, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(holes_are_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_directory_is_never_replaced, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(directories_are_found_below_the_root, set_up,
 						tear_down),
