@@ -135,11 +135,12 @@ static int copy_dir(struct edits *t, const struct edit *edit, int dir, const cha
 {
 	_cleanup_close_ int new = -1;
 	char temp[CHANGE_TEMP_SIZE];
-	struct err later;
 	int r = change_temp_name(temp);
 
-	if (r == 0 && mkdirat(dir, temp, 0700) < 0)
-		r = -errno;
+	if (r == 0) {
+		edits_begin_dir(t, where, temp);
+		r = mkdirat(dir, temp, 0700) < 0 ? -errno : 0;
+	}
 	if (r < 0)
 		return err_errno(e, -r, "cannot make a directory in %s of the root directory",
 				 where);
@@ -148,8 +149,8 @@ static int copy_dir(struct edits *t, const struct edit *edit, int dir, const cha
 		      fill_copy(t, edit, new, e);
 	if (r == 0 && renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)
 		r = err_errno(e, errno, "cannot make %s/%s of the root directory", where, name);
-	if (r < 0 && (new < 0 || tree_remove(new, &later) == 0))
-		unlinkat(dir, temp, AT_REMOVEDIR);
+	if (r == 0)
+		edits_end_dir(t);
 	return r;
 }
 
