@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 300
 # vmrun rootfs idshift: every owner by another id map, with all that hangs on owners, and
 # nothing else changed; killed at any moment and finished by a second run.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # The life of a root directory, as a user would have it: a base, customized, cloned twice,
 # both booted: one system as asked for, two identities.
 . "$(dirname "$0")/../lib/e2e.sh"

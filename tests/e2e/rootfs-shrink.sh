@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 300
 # vmrun rootfs shrink: what it says is what it reclaims, and nothing else is changed.
 . "$(dirname "$0")/../lib/e2e.sh"
