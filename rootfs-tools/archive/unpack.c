@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 #define BUFFER_SIZE ((size_t)256 << 10)
 #define TAR_BLOCK 512
+#define MEMORY_MAX ((rlim_t)2 << 30)
 
 /* Not those for which libarchive would run a program. */
 static const char *const filters[] = {
@@ -42,6 +44,15 @@ struct unpacker {
 int unpack_prepare(struct err *e)
 {
 	return archive_lib_load(e) ? 0 : -e->errnum;
+}
+
+int unpack_limit(struct err *e)
+{
+	const struct rlimit limit = { MEMORY_MAX, MEMORY_MAX };
+
+	if (setrlimit(RLIMIT_DATA, &limit) < 0)
+		return err_errno(e, errno, "cannot limit memory");
+	return 0;
 }
 
 static void unpacker_free(struct unpacker **up)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # vmrun rootfs customize: what a guest then sees, whose it is on the host, hostile bases,
 # and nothing done where something cannot be.
 . "$(dirname "$0")/../lib/e2e.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 300
 # vmrun rootfs idshift: every owner by another id map, with all that hangs on owners, and
 # nothing else changed; killed at any moment and finished by a second run.
@@ -108,7 +109,7 @@ for layout in caller subid; do
 done
 
 # A guest uses it.
-vmrun "$WORK/base" -- sh -c 'echo up; sleep 60' >"$WORK/guest" &
+"$VMRUN" --accel=tcg "$WORK/base" -- sh -c 'echo up; sleep 60' >"$WORK/guest" &
 guest_pid=$!
 wait_for 120 grep -q up "$WORK/guest"
 run idshift --to=caller "$WORK/base"

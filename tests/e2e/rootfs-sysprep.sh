@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # vmrun rootfs sysprep: leftovers of every kind, hostile ones too; what a dry run says is
 # what is done, nothing else changes, and a clone is a whole system again.
 . "$(dirname "$0")/../lib/e2e.sh"

@@ -5,23 +5,6 @@
 #include "rootfs-tools/core/losses.h"
 #include "runner/base/cleanup.h"
 
-static int set_up(void **state)
-{
-	struct fixture *fx = malloc(sizeof(*fx));
-
-	assert_non_null(fx);
-	fixture_make(fx);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_remove(*state);
-	free(*state);
-	return 0;
-}
-
 static struct change_attrs mine(mode_t mode)
 {
 	return (struct change_attrs){ mode, geteuid(), getegid() };
@@ -199,13 +182,16 @@ static void losses_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_file_is_made, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(links_are_replaced, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(holes_are_kept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_directory_is_never_replaced, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(directories_are_found_below_the_root, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(attributes_of_a_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_file_is_made, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(links_are_replaced, fixture_set_up,
+						fixture_tear_down),
+		cmocka_unit_test_setup_teardown(holes_are_kept, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(a_directory_is_never_replaced, fixture_set_up,
+						fixture_tear_down),
+		cmocka_unit_test_setup_teardown(directories_are_found_below_the_root,
+						fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(attributes_of_a_file, fixture_set_up,
+						fixture_tear_down),
 		cmocka_unit_test(losses_are_bounded),
 	};
 
