@@ -46,7 +46,8 @@ struct edits_said {
 	unsigned int n_checked;
 	unsigned int n_done;   /* edits that were done */
 	unsigned int n_failed; /* 1: one was begun, and could not be done */
-	char unfinished[PATH_MAX + CHANGE_TEMP_SIZE]; /* a directory that is to go if it ends now */
+	/* The path of a directory that is to go if it ends now. */
+	char unfinished[PATH_MAX + CHANGE_TEMP_SIZE];
 };
 
 struct edits {

@@ -461,10 +461,25 @@ static void packages(void **state)
 	edit_free(&later);
 	assert_int_equal(edit.kind->apply(&w->t, &edit, &w->e), 0);
 	edit.kind->guest(&edit, &w->said, &words);
-	assert_int_equal(words.n, 6);
-	assert_string_equal(words.v[4], "$(reboot)");
-	assert_string_equal(words.v[5], "';x");
-	assert_null(strstr(words.v[2], "reboot"));
+	assert_int_equal(words.n, 7);
+	assert_string_equal(words.v[5], "$(reboot)");
+	assert_string_equal(words.v[6], "';x");
+	assert_null(strstr(words.v[3], "reboot"));
+	edit_free(&edit);
+}
+
+/* What begins with a dash is no option of sh's. */
+static void commands(void **state)
+{
+	_cleanup_strvec_ struct strvec words = { 0 };
+	struct world *w = *state;
+	struct edit edit;
+
+	assert_int_equal(parse(w, edit_guest, "run", "-x", &edit), 0);
+	edit.kind->guest(&edit, &w->said, &words);
+	assert_int_equal(words.n, 5);
+	assert_string_equal(words.v[2], "--");
+	assert_string_equal(words.v[3], "-x");
 	edit_free(&edit);
 }
 
@@ -477,7 +492,7 @@ int main(void)
 		TEST(attributes_stay), TEST(hostile_files), TEST(keys),
 		TEST(zones),	       TEST(locales),	    TEST(interfaces),
 		TEST(hostile_dirs),    TEST(sources),	    TEST(copies),
-		TEST(packages),
+		TEST(packages),	       TEST(commands),
 	};
 
 	umask(022);
