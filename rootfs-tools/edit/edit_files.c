@@ -16,6 +16,9 @@
 #include "runner/base/fs.h"
 #include "runner/spec/spec_value.h"
 
+/* Setuid and setgid were meant for the owner that it had. */
+#define KEPT_BITS (07777 & ~(S_ISUID | S_ISGID))
+
 /* --- --copy-in --- */
 
 /*
@@ -108,7 +111,7 @@ static int find_place(const struct edits *t, const struct edit *edit, char **ret
 static int copy_file(const struct edit *edit, int dir, const char *where, const char *name,
 		     struct err *e)
 {
-	const struct change_attrs attrs = { .mode = edit->st.st_mode & 07777 };
+	const struct change_attrs attrs = { .mode = edit->st.st_mode & KEPT_BITS };
 	const struct timespec times[2] = { edit->st.st_atim, edit->st.st_mtim };
 	int r = change_replace_from(dir, where, name, &attrs, edit->inside, e);
 
@@ -125,7 +128,7 @@ static int fill_copy(struct edits *t, const struct edit *edit, int new, struct e
 	int r = tree_copy_as(edit->inside, new, 0, 0, &t->said->copy, e);
 
 	if (r == 0 &&
-	    (fd < 0 || fchmod(fd, edit->st.st_mode & 07777) < 0 || futimens(fd, times) < 0))
+	    (fd < 0 || fchmod(fd, edit->st.st_mode & KEPT_BITS) < 0 || futimens(fd, times) < 0))
 		r = err_errno(e, errno, "cannot complete the copy");
 	return r;
 }

@@ -411,7 +411,9 @@ static void copies(void **state)
 	fixture_puts(&w->fx, "host/file", "content");
 	fixture_puts(&w->fx, "host/dir/f", "f");
 	fixture_symlink(&w->fx, "/x", "host/dir/link");
-	assert_int_equal(chmod(fixture_path(&w->fx, "host/file"), 0751), 0);
+	/* Who they are setuid to does not own the copies. */
+	assert_int_equal(chmod(fixture_path(&w->fx, "host/file"), 06751), 0);
+	assert_int_equal(chmod(fixture_path(&w->fx, "host/dir/f"), 06750), 0);
 	fixture_mkdir(&w->fx, "srv");
 #define COPY(src, dst) \
 	(snprintf(value, sizeof(value), "%s:%s", fixture_path(&w->fx, src), dst), value)
@@ -425,6 +427,7 @@ static void copies(void **state)
 	assert_int_equal(try(w, edit_files, "copy-in", COPY("host/file", "/none/x")), -ENOENT);
 	assert_int_equal(try(w, edit_files, "copy-in", COPY("host/file", "/none/")), -ENOTDIR);
 	expect(w, edit_files, "copy-in", COPY("host/dir/.", "/srv"));
+	assert_int_equal(mode(w, "srv/dir/f"), 0750);
 	assert_string_equal(content(w, "srv/dir/f"), "f");
 	assert_true(readlinkat(w->fx.fd, "srv/dir/link", w->text, 9) == 2);
 	assert_int_equal(try(w, edit_files, "copy-in", COPY("host/dir/", "/srv")), -EEXIST);
