@@ -210,9 +210,9 @@ check:
 	contrib/install-deps build run export test lint
 	$(MAKE) -j$(JOBS) WERROR=1 all
 	$(MAKE) -j$(JOBS) check-layers check-headers
-	$(MAKE) -k -j$(JOBS) lint
 	$(MAKE) -j$(JOBS) WERROR=1 build-unit build-unit-asan
-	tests/run unit unit-asan golden e2e escape hostile-guest kill
+	contrib/beside build/lint.log $(MAKE) -k lint -- \
+		tests/run unit unit-asan golden e2e escape hostile-guest kill
 
 fuzz:
 	$(MAKE) BUILD=build/fuzz-asan CC=clang SANITIZE=fuzzer-no-link,address,undefined build-fuzz

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "runner/spec/help_text.h"
-#include "runner/vm/term.h"
+#include "runner/host/term.h"
 
 static bool is_quiet;
 

@@ -94,8 +94,10 @@ static int op_unpack(const int *dirs, void *arg, struct err *e)
 		.root = dirs[0],
 		.name = name_of(import->src_path),
 	};
-	int r = unpack_run(&unpack, import->report, e);
+	int r = unpack_limit(e);
 
+	if (r == 0)
+		r = unpack_run(&unpack, import->report, e);
 	return r == 0 ? unpack_seal(dirs[0], import->report, e) : r;
 }
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 #define BUFFER_SIZE ((size_t)256 << 10)
 #define TAR_BLOCK 512
+#define MEMORY_MAX ((rlim_t)2 << 30)
 
 /* Not those for which libarchive would run a program. */
 static const char *const filters[] = {
@@ -42,6 +44,15 @@ struct unpacker {
 int unpack_prepare(struct err *e)
 {
 	return archive_lib_load(e) ? 0 : -e->errnum;
+}
+
+int unpack_limit(struct err *e)
+{
+	const struct rlimit limit = { MEMORY_MAX, MEMORY_MAX };
+
+	if (setrlimit(RLIMIT_DATA, &limit) < 0)
+		return err_errno(e, errno, "cannot limit memory");
+	return 0;
 }
 
 static void unpacker_free(struct unpacker **up)
@@ -203,7 +214,10 @@ static int make_node(struct unpacker *u, const struct place *at, struct node *n,
 static int make_file(struct unpacker *u, const struct place *at, struct archive_entry *entry,
 		     struct err *e)
 {
-	struct node n = { .mode = S_IFREG | (u->lib->archive_entry_mode(entry) & 0777), .fd = -1 };
+	struct node n = { .mode = S_IFREG | (u->lib->archive_entry_mode(entry) & 0777),
+			  .target = "",
+			  .link_name = "",
+			  .fd = -1 };
 	struct attrs attrs;
 	int r = make_node(u, at, &n, e);
 
@@ -228,7 +242,7 @@ static bool is_dir(const struct place *at)
 static int make_dir(struct unpacker *u, const struct place *at, struct archive_entry *entry,
 		    struct err *e)
 {
-	struct node n = { .mode = S_IFDIR | 0700 };
+	struct node n = { .mode = S_IFDIR | 0700, .target = "", .link_name = "" };
 	bool old = true;
 	struct attrs attrs;
 	int r = 0;
@@ -253,16 +267,16 @@ static int make_other(struct unpacker *u, const struct place *at, struct archive
 		      struct err *e)
 {
 	mode_t type = u->lib->archive_entry_filetype(entry);
+	const char *target = u->lib->archive_entry_symlink(entry);
 	struct node n = {
 		.mode = type | 0600,
 		.rdev = u->lib->archive_entry_rdev(entry),
-		.target = u->lib->archive_entry_symlink(entry),
+		.target = target ? target : "",
+		.link_name = "",
 	};
 	struct attrs attrs;
 	int r;
 
-	if (!n.target)
-		n.target = "";
 	r = make_node(u, at, &n, e);
 	if (r == -EPERM && (S_ISCHR(type) || S_ISBLK(type))) {
 		losses_add(&u->report->losses, EPERM, "'/%.300s': device node not kept", at->path);
@@ -299,7 +313,7 @@ static int make_link(struct unpacker *u, const struct place *at, struct archive_
 		     struct err *e)
 {
 	_cleanup_close_ int dir = -1;
-	struct node n = { 0 };
+	struct node n = { .target = "", .link_name = "" };
 	int r = place_find_link(u->places, u->lib->archive_entry_hardlink(entry), u->target,
 				&n.link_name, &dir, e);
 

@@ -64,6 +64,12 @@ struct unpack {
 int unpack_prepare(struct err *e);
 
 /**
+ * unpack_limit() - inside: let the process have no more than 2 GiB of memory of its own,
+ * for good. libarchive takes as much for a name as a cpio says that it is long.
+ */
+int unpack_limit(struct err *e);
+
+/**
  * unpack_run() - inside. Sets the umask. May be called again for the next layer.
  * @report: counts on.
  */

@@ -333,7 +333,7 @@ int attrs_later_add(struct attrs_later *later, const char *path, const struct at
 	if (attrs->xattrs_len)
 		memcpy(d->path + len + 1, attrs->xattrs, attrs->xattrs_len);
 	later->v[later->n++] = d;
-	later->bytes += size + sizeof(d);
+	later->bytes += size + sizeof(void *);
 	return 0;
 }
 
@@ -354,6 +354,7 @@ static int apply_later(const struct attrs_dir *d, int root, struct losses *losse
 	int r = tree_open(root, d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &fd);
 	const struct attrs_file file = {
 		.fd = fd,
+		.name = "",
 		.path = d->path,
 		.made = S_IFDIR | 0700,
 		.old = d->old,

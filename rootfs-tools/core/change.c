@@ -50,20 +50,28 @@ struct content {
 	int old; /* whose extended attributes it gets; -1 */
 };
 
+/* Up to its end; what is a hole is left one. /proc's files have no sizes, and no holes. */
 static int copy_all(int in, int out)
 {
 	char buffer[65536];
+	struct stat st;
 	off_t at = 0;
 	ssize_t n;
+	int r = 0;
 
-	while ((n = pread(in, buffer, sizeof(buffer), at)) > 0) {
-		int r = fs_write_all(out, buffer, (size_t)n);
+	while (r == 0) {
+		off_t data = lseek(in, at, SEEK_DATA);
 
-		if (r < 0)
-			return r;
+		if (data < 0 && errno == ENXIO && fstat(in, &st) == 0 && st.st_size > at)
+			return ftruncate(out, st.st_size) < 0 ? -errno : 0;
+		at = data > at ? data : at;
+		n = pread(in, buffer, sizeof(buffer), at);
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		r = lseek(out, at, SEEK_SET) < 0 ? -errno : fs_write_all(out, buffer, (size_t)n);
 		at += n;
 	}
-	return n < 0 ? -errno : 0;
+	return r;
 }
 
 /* What only real root may set is not ours to keep. */
@@ -107,19 +115,46 @@ static int put(int dir, const char *temp, const char *name)
 	return r;
 }
 
+/* By /proc: of the file itself only real root may do it. */
+static int give_name(int fd, int dir, const char *temp)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, path, dir, temp, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+/*
+ * The new file has no name before it is whole, so that a kill leaves nothing of it. Where
+ * the file system knows no such files, it has the name from the start.
+ */
+static int fill_new(int dir, const char *temp, const struct change_attrs *attrs,
+		    const struct content *c)
+{
+	_cleanup_close_ int fd = openat(dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	bool named = fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT);
+	int r;
+
+	if (named)
+		fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = fill(fd, attrs, c);
+	if (r == 0 && !named)
+		r = give_name(fd, dir, temp);
+	if (r < 0 && named)
+		unlinkat(dir, temp, 0);
+	return r;
+}
+
 static int replace(int dir, const char *where, const char *name, const struct change_attrs *attrs,
 		   const struct content *c, struct err *e)
 {
-	_cleanup_close_ int fd = -1;
 	char temp[CHANGE_TEMP_SIZE];
 	int r = change_temp_name(temp);
 
-	if (r == 0) {
-		fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		r = fd < 0 ? -errno : fill(fd, attrs, c);
-		if (fd >= 0 && r < 0)
-			unlinkat(dir, temp, 0);
-	}
+	if (r == 0)
+		r = fill_new(dir, temp, attrs, c);
 	if (r == 0)
 		r = put(dir, temp, name);
 	return r < 0 ? err_errno(e, -r, "cannot write %s/%s of the root directory", where, name) : 0;

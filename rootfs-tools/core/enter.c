@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runner/base/cleanup.h"
+#include "runner/host/signals.h"
 #include "runner/jail/jail.h"
 
 #define TICK_MS 500
@@ -136,28 +137,8 @@ int enter_run(const struct enter *in, int (*op)(const int *dirs, void *arg, stru
 int enter_signals(int *ret_fd, struct err *e)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	sigset_t set;
-	int fd;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		struct sigaction was;
-
-		/* nohup, or a script's background job: to be ignored from here on, too. */
-		if (sigaction(ends[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
-			sigaddset(&set, ends[i]);
-	}
-	/* Inherited ignored, it would take our children's exit status from us. */
-	signal(SIGCHLD, SIG_DFL);
-	/* A reader that goes away is seen by EPIPE, a limit of the size of files by EFBIG. */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return err_errno(e, errno, "cannot watch for signals");
-	*ret_fd = fd;
-	return 0;
+	return signals_block(ends, ARRAY_SIZE(ends), ret_fd, e);
 }
 
 void *enter_share(size_t size)

@@ -71,6 +71,8 @@ static void choose_owner(struct entry *en)
 		return;
 	en->st.st_uid = en->c->owner->uid;
 	en->st.st_gid = en->c->owner->gid;
+	/* They were meant for the owner it had. */
+	en->st.st_mode &= ~(mode_t)(S_ISUID | S_ISGID);
 }
 
 static void check_owner(const struct entry *en, int fd, const char *name)

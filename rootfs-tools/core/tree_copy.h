@@ -48,7 +48,8 @@ struct tree_copy_report {
 int tree_copy(int src, int dst, struct tree_copy_report *ret, struct err *e);
 
 /**
- * tree_copy_as() - the same, with all of it given to one owner.
+ * tree_copy_as() - the same, with all of it given to one owner, and so without setuid and
+ *	setgid bits.
  */
 int tree_copy_as(int src, int dst, uid_t uid, gid_t gid, struct tree_copy_report *ret,
 		 struct err *e);

@@ -12,14 +12,15 @@
 #include "runner/base/cleanup.h"
 
 #define SRC_NAME "src"
-#define SRC TOOL_DIR "/" SRC_NAME
 #define OUT "/proc/self/fd/1"
 #define STATUS_LOCKED 75 /* none that either program ends with */
 #define WORDS_MAX 32
 
+static const char src[] = TOOL_DIR "/" SRC_NAME;
+
 /* flock(1) of util-linux holds the directory as a guest that only reads does. */
 static const char *const lock_words[] = { "flock", "--shared", "--nonblock", "--conflict-exit-code",
-					  "75",	   SRC };
+					  "75",	   src };
 
 struct measuring {
 	const struct export *x;
@@ -64,7 +65,7 @@ static int find_time(const struct export *x, int64_t *ret, int *ret_signal, stru
 	return r;
 }
 
-/* @words: a program and its own, that read SRC and write OUT. */
+/* @words: a program and its own, that read src and write OUT. */
 static int make(const struct export *x, const char *const *words, const char *package, int64_t when,
 		int *ret_signal, struct err *e)
 {
@@ -106,7 +107,7 @@ static int make(const struct export *x, const char *const *words, const char *pa
 int export_squashfs(const struct export *x, int *ret_signal, struct err *e)
 {
 	/* zstd 3 is as small as the default, gzip 9, in a tenth of the time. */
-	static const char *const words[] = { "mksquashfs", SRC,	      OUT,
+	static const char *const words[] = { "mksquashfs", src,	      OUT,
 					     "-noappend",  "-quiet",  "-no-progress",
 					     "-comp",	   "zstd",    "-Xcompression-level",
 					     "3",	   "-xattrs", NULL };
@@ -130,7 +131,7 @@ int export_erofs(const struct export *x, int *ret_signal, struct err *e)
 					     "00000000-0000-4000-8000-000000000000",
 					     "--preserve-mtime",
 					     OUT,
-					     SRC,
+					     src,
 					     NULL };
 	int64_t when = 0;
 	int r = find_time(x, &when, ret_signal, e);

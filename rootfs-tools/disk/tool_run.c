@@ -47,9 +47,7 @@ static int read_words(int fd, char **ret)
 {
 	size_t len;
 
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	return fs_read_fd(fd, WORDS_MAX, ret, &len);
+	return lseek(fd, 0, SEEK_SET) < 0 ? -EIO : fs_read_fd(fd, WORDS_MAX, ret, &len);
 }
 
 int tool_run(struct tool_run *run, int signal_fd, int *ret_signal, struct err *e)

@@ -198,6 +198,29 @@ static void cut_part(struct customize *c, struct enter *in, int fds[ENTER_FDS_MA
 	}
 }
 
+static int op_clean(const int *dirs, void *arg, struct err *e)
+{
+	struct customize *c = arg;
+	int r = root_lock(dirs[0], c->path, true, c->options->shared, e);
+
+	return r == 0 ? edits_remove_unfinished(dirs[0], c->said, e) : r;
+}
+
+/* Who was killed cannot clean up. What fails of this is no news: the part failed before. */
+static void clean(struct customize *c)
+{
+	const struct enter in = {
+		.idmap = &c->root.idmap,
+		.dirs = { { .fd = c->root.dir.fd } },
+		.n_dirs = 1,
+		.signal_fd = -1,
+	};
+	struct err ignored;
+
+	if (*c->said->unfinished)
+		(void)enter_run(&in, op_clean, c, NULL, &ignored);
+}
+
 static int do_part(struct customize *c, int signal_fd, int *ret_signal, struct err *e)
 {
 	int fds[ENTER_FDS_MAX];
@@ -208,9 +231,13 @@ static int do_part(struct customize *c, int signal_fd, int *ret_signal, struct e
 		.fds = fds,
 		.signal_fd = signal_fd,
 	};
+	int r;
 
 	cut_part(c, &in, fds);
-	return enter_run(&in, op_edit, c, ret_signal, e);
+	r = enter_run(&in, op_edit, c, ret_signal, e);
+	if (r < 0)
+		clean(c);
+	return r;
 }
 
 static void make_options(const struct customize *c, struct strvec *ret)

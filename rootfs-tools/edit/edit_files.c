@@ -16,6 +16,9 @@
 #include "runner/base/fs.h"
 #include "runner/spec/spec_value.h"
 
+/* Setuid and setgid were meant for the owner that it had. */
+#define KEPT_BITS (07777 & ~(S_ISUID | S_ISGID))
+
 /* --- --copy-in --- */
 
 /*
@@ -108,7 +111,7 @@ static int find_place(const struct edits *t, const struct edit *edit, char **ret
 static int copy_file(const struct edit *edit, int dir, const char *where, const char *name,
 		     struct err *e)
 {
-	const struct change_attrs attrs = { .mode = edit->st.st_mode & 07777 };
+	const struct change_attrs attrs = { .mode = edit->st.st_mode & KEPT_BITS };
 	const struct timespec times[2] = { edit->st.st_atim, edit->st.st_mtim };
 	int r = change_replace_from(dir, where, name, &attrs, edit->inside, e);
 
@@ -125,7 +128,7 @@ static int fill_copy(struct edits *t, const struct edit *edit, int new, struct e
 	int r = tree_copy_as(edit->inside, new, 0, 0, &t->said->copy, e);
 
 	if (r == 0 &&
-	    (fd < 0 || fchmod(fd, edit->st.st_mode & 07777) < 0 || futimens(fd, times) < 0))
+	    (fd < 0 || fchmod(fd, edit->st.st_mode & KEPT_BITS) < 0 || futimens(fd, times) < 0))
 		r = err_errno(e, errno, "cannot complete the copy");
 	return r;
 }
@@ -135,11 +138,12 @@ static int copy_dir(struct edits *t, const struct edit *edit, int dir, const cha
 {
 	_cleanup_close_ int new = -1;
 	char temp[CHANGE_TEMP_SIZE];
-	struct err later;
 	int r = change_temp_name(temp);
 
-	if (r == 0 && mkdirat(dir, temp, 0700) < 0)
-		r = -errno;
+	if (r == 0) {
+		edits_begin_dir(t, where, temp);
+		r = mkdirat(dir, temp, 0700) < 0 ? -errno : 0;
+	}
 	if (r < 0)
 		return err_errno(e, -r, "cannot make a directory in %s of the root directory",
 				 where);
@@ -148,8 +152,8 @@ static int copy_dir(struct edits *t, const struct edit *edit, int dir, const cha
 		      fill_copy(t, edit, new, e);
 	if (r == 0 && renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)
 		r = err_errno(e, errno, "cannot make %s/%s of the root directory", where, name);
-	if (r < 0 && (new < 0 || tree_remove(new, &later) == 0))
-		unlinkat(dir, temp, AT_REMOVEDIR);
+	if (r == 0)
+		edits_end_dir(t);
 	return r;
 }
 

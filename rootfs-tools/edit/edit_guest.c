@@ -20,6 +20,8 @@ static void add_shell(struct strvec *words, const char *text, const char *name)
 {
 	strvec_add(words, "sh");
 	strvec_add(words, "-c");
+	/* What begins with '-' is text, too. */
+	strvec_add(words, "--");
 	strvec_add(words, text);
 	strvec_add(words, name);
 }

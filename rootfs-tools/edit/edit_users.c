@@ -336,7 +336,6 @@ static int make_home(struct edits *t, const struct account *account, struct err 
 {
 	_cleanup_close_ int parent = -1, home = -1;
 	char where[PATH_MAX];
-	struct err later;
 	const char *name = "";
 	struct stat st;
 	int r = edits_mkdir(t, "/home", e);
@@ -352,12 +351,11 @@ static int make_home(struct edits *t, const struct account *account, struct err 
 	}
 	if (mkdirat(parent, name, 0700) < 0)
 		return err_errno(e, errno, "cannot make %s of the root directory", account->home);
+	edits_begin_dir(t, where, name);
 	home = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	r = home < 0 ? err_errno(e, errno, "cannot open %s of the root directory", account->home) :
+	return home < 0 ?
+		       err_errno(e, errno, "cannot open %s of the root directory", account->home) :
 		       fill_home(t, home, account, e);
-	if (r < 0 && (home < 0 || tree_remove(home, &later) == 0))
-		unlinkat(parent, name, AT_REMOVEDIR);
-	return r;
 }
 
 static int apply_user(struct edits *t, const struct edit *edit, struct err *e)
@@ -379,7 +377,11 @@ static int apply_user(struct edits *t, const struct edit *edit, struct err *e)
 		r = make_home(t, &account, e);
 	/* What comes behind this may be about its home. */
 	t->unsure = true;
-	return r == 0 ? write_texts(t, &texts, &now, e) : r;
+	if (r == 0)
+		r = write_texts(t, &texts, &now, e);
+	if (r == 0)
+		edits_end_dir(t);
+	return r;
 }
 
 const struct edit_kind edit_users[] = {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rootfs-tools/core/tree.h"
 #include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
 #include "runner/base/strbuf.h"
@@ -283,6 +284,39 @@ int edits_symlink(struct edits *t, const char *path, const char *target, struct 
 	if (r == 1)
 		r = edits_check_place(t, path, dir, name, e);
 	return r < 0 || t->check ? r : change_symlink(dir, where, name, target, e);
+}
+
+void edits_begin_dir(const struct edits *t, const char *where, const char *name)
+{
+	snprintf(t->said->unfinished, sizeof(t->said->unfinished), "%s/%s", where, name);
+}
+
+void edits_end_dir(const struct edits *t)
+{
+	t->said->unfinished[0] = '\0';
+}
+
+int edits_remove_unfinished(int root, struct edits_said *said, struct err *e)
+{
+	char *name = strrchr(said->unfinished, '/');
+	_cleanup_close_ int parent = -1, dir = -1;
+	int r;
+
+	if (!name)
+		return 0;
+	*name++ = '\0';
+	r = fs_open_in_root(root, *said->unfinished ? said->unfinished : "/",
+			    O_PATH | O_DIRECTORY, &parent);
+	if (r == 0)
+		dir = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	said->unfinished[0] = '\0';
+	/* It was not made yet. */
+	if (dir < 0)
+		return 0;
+	r = tree_remove(dir, e);
+	if (r == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0)
+		r = err_errno(e, errno, "cannot remove %s of the root directory", name);
+	return r;
 }
 
 void edits_warn(const struct edits *t, const char *fmt, ...)

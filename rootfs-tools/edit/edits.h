@@ -46,6 +46,8 @@ struct edits_said {
 	unsigned int n_checked;
 	unsigned int n_done;   /* edits that were done */
 	unsigned int n_failed; /* 1: one was begun, and could not be done */
+	/* The path of a directory that is to go if it ends now. */
+	char unfinished[PATH_MAX + CHANGE_TEMP_SIZE];
 };
 
 struct edits {
@@ -119,6 +121,16 @@ int edits_symlink(struct edits *t, const char *path, const char *target, struct 
 
 /** edits_forget() - to check: what matches @pattern (glob.h) is gone from here on. */
 void edits_forget(struct edits *t, const char *pattern);
+
+/**
+ * edits_begin_dir() - @name of directory @where is being made: until edits_end_dir() it is to
+ * go, whatever ends this.
+ */
+void edits_begin_dir(const struct edits *t, const char *where, const char *name);
+void edits_end_dir(const struct edits *t);
+
+/** edits_remove_unfinished() - what a process that was ended left of such a directory. */
+int edits_remove_unfinished(int root, struct edits_said *said, struct err *e);
 
 /** edits_warn() - something that the user is to know; when it is done, not to check. */
 void edits_warn(const struct edits *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -6,35 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rootfs-tools/edit/words.h"
 #include "runner/base/cleanup.h"
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* The next word of a line before its comment. Return: its length, 0 at the end. */
-static size_t next_word(const char **p, const char *end)
-{
-	size_t len = 0;
-
-	while (*p < end && is_space(**p))
-		(*p)++;
-	while (*p + len < end && !is_space((*p)[len]) && (*p)[len] != '#')
-		len++;
-	return len;
-}
 
 static void replace_in_line(const char *p, const char *end, const char *was, const char *is,
 			    struct strbuf *out)
 {
 	const char *done = p;
-	size_t len = next_word(&p, end), was_len = strlen(was);
+	size_t len = words_next(&p, end), was_len = strlen(was);
 	bool loopback = (len > 4 && !memcmp(p, "127.", 4)) || (len == 3 && !memcmp(p, "::1", 3));
 
 	while (loopback && len) {
 		p += len;
-		len = next_word(&p, end);
+		len = words_next(&p, end);
 		if (len != was_len || memcmp(p, was, len) != 0)
 			continue;
 		strbuf_add(out, done, (size_t)(p - done));

@@ -97,7 +97,7 @@ static bool needs_machine_id(int root, int etc)
 
 	if (change_exists(etc, "machine-id", &st))
 		return !identity_wants_first_boot(root);
-	return !identity_has_systemd(root) && identity_has(root, "/usr/bin/dbus-uuidgen");
+	return !identity_has_systemd(root) && identity_has(root, IDENTITY_DBUS_UUIDGEN);
 }
 
 static int renew_machine_id(int root, int etc, struct err *e)

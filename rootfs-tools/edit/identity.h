@@ -30,6 +30,7 @@
 enum identity_key { KEY_RSA, KEY_ECDSA, KEY_ED25519, KEY_END };
 
 /* All of them, as a glob(7). */
+#define IDENTITY_DBUS_UUIDGEN "/usr/bin/dbus-uuidgen"
 #define IDENTITY_HOST_KEYS "/etc/ssh/ssh_host_*_key"
 
 /* Paths of what must not be in two systems, NULL-terminated. */

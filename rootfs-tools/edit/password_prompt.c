@@ -8,7 +8,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "runner/base/cleanup.h"
 #include "runner/base/fs.h"
+#include "runner/host/term.h"
 
 static int ask(int tty, const char *question, int signal_fd, struct password *ret, int *ret_signal,
 	       struct err *e)
@@ -45,22 +47,19 @@ int password_prompt(const char *user, int signal_fd, struct password *ret, int *
 		    struct err *e)
 {
 	_cleanup_close_ int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	struct termios was, is;
+	struct term term = TERM_INIT;
 	int r;
 
-	if (tty < 0 || tcgetattr(tty, &was) < 0)
+	if (tty < 0)
 		return err_msg(e, ENXIO,
 			       "there is no terminal to ask for %s's password; use file:PATH or "
 			       "stdin",
 			       user);
-	is = was;
-	is.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
-	is.c_lflag |= ICANON | ISIG;
-	/* Nobody would show again what is typed to the shell after a stop. */
-	is.c_cc[VSUSP] = _POSIX_VDISABLE;
-	if (tcsetattr(tty, TCSAFLUSH, &is) < 0)
-		return err_errno(e, errno, "cannot set the terminal");
-	r = ask_twice(tty, user, signal_fd, ret, ret_signal, e);
-	tcsetattr(tty, TCSAFLUSH, &was);
+	r = term_hide(&term, tty, e);
+	if (r == 0)
+		r = ask_twice(tty, user, signal_fd, ret, ret_signal, e);
+	/* What is left of a password that was too long is no command for the shell. */
+	tcflush(tty, TCIFLUSH);
+	term_restore(&term);
 	return r;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "rootfs-tools/edit/words.h"
 #include "runner/base/cleanup.h"
 #include "runner/spec/spec_value.h"
 
@@ -103,23 +104,6 @@ int resolver_check_address(const char *addr, struct err *e)
 
 /* --- texts --- */
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* The next word of a line before its comment. Return: its length, 0 at the end. */
-static size_t next_word(const char **p, const char *end)
-{
-	size_t len = 0;
-
-	while (*p < end && is_space(**p))
-		(*p)++;
-	while (*p + len < end && !is_space((*p)[len]) && (*p)[len] != '#')
-		len++;
-	return len;
-}
-
 static bool is_one_of(const char *word, size_t len, const char *names)
 {
 	while (*names) {
@@ -139,14 +123,14 @@ static bool take_names_out(const char *line, const char *end, int family, const 
 {
 	const char *p = line, *done = line;
 	char canonical[INET6_ADDRSTRLEN];
-	size_t len = next_word(&p, end);
+	size_t len = words_next(&p, end);
 	unsigned int left = 0, taken = 0;
 
 	if (!len || parse_address(p, len, canonical) != family) {
 		strbuf_add(out, line, (size_t)(end - line));
 		return true;
 	}
-	for (p += len; (len = next_word(&p, end)); p += len) {
+	for (p += len; (len = words_next(&p, end)); p += len) {
 		const char *before = p;
 
 		if (!is_one_of(p, len, names)) {
@@ -154,7 +138,7 @@ static bool take_names_out(const char *line, const char *end, int family, const 
 			continue;
 		}
 		taken++;
-		while (before > done && is_space(before[-1]))
+		while (before > done && words_is_space(before[-1]))
 			before--;
 		strbuf_add(out, done, (size_t)(before - done));
 		done = p + len;
@@ -200,7 +184,7 @@ void resolver_conf_set(const char *text, size_t len, const char *servers, struct
 	while (text < end) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		const char *line_end = newline ? newline : end, *p = text;
-		size_t word = next_word(&p, line_end);
+		size_t word = words_next(&p, line_end);
 
 		if (word != sizeof(key) - 1 || memcmp(p, key, word) != 0) {
 			strbuf_add(out, text, (size_t)(line_end - text));

@@ -43,22 +43,20 @@ static int step(struct sweep *s, const struct sweep_rule *rule, struct sweep_pla
 		const char *next, struct err *e)
 {
 	_cleanup_free_ char *path = NULL;
-	struct stat st;
 	int r;
 
-	if (!change_exists(p->dir, p->name, &st))
+	if (!change_exists(p->dir, p->name, &p->st))
 		return 0;
-	p->st = &st;
 	if (!next)
 		return sweep_act(s, rule, p, e);
 	path = sweep_join(p->path, p->name);
 	if (!path)
 		return err_oom(e);
-	if (S_ISLNK(st.st_mode))
+	if (S_ISLNK(p->st.st_mode))
 		return skip_symlink(s, path, e);
-	if (!S_ISDIR(st.st_mode) || sweep_is_gone(s, path))
+	if (!S_ISDIR(p->st.st_mode) || sweep_is_gone(s, path))
 		return 0;
-	r = inode_map_add(&s->visited, &st, NULL, NULL);
+	r = inode_map_add(&s->visited, &p->st, NULL, NULL);
 	return r == -ENOMEM ? err_oom(e) : expand(s, rule, path, next, e);
 }
 
@@ -146,7 +144,8 @@ static int expand(struct sweep *s, const struct sweep_rule *rule, const char *pa
 
 	if (!name)
 		return err_oom(e);
-	if (!strcmp(name, "**"))
+	/* "**" stands before something. */
+	if (next && !strcmp(name, "**"))
 		return walk(s, rule, path, next, e);
 	r = open_place(s, path, &dir, e);
 	if (r < 0 || !dir)

@@ -146,7 +146,7 @@ static int remove_tree(const struct sweep_place *p, const char *path, struct err
 static int act_remove(struct sweep *s, const struct sweep_place *p, const char *path, bool trees,
 		      struct err *e)
 {
-	bool is_dir = S_ISDIR(p->st->st_mode);
+	bool is_dir = S_ISDIR(p->st.st_mode);
 	struct err why;
 	int r = 0;
 
@@ -182,8 +182,8 @@ static int act_empty(struct sweep *s, const struct sweep_place *p, const char *p
 {
 	struct err why;
 
-	if (S_ISREG(p->st->st_mode))
-		return p->st->st_size ? replace(s, p, path, NULL, "", 0, e) : 0;
+	if (S_ISREG(p->st.st_mode))
+		return p->st.st_size ? replace(s, p, path, NULL, "", 0, e) : 0;
 	if (!p->is_literal)
 		return 0;
 	err_msg(&why, EINVAL, "'/%.300s' is no regular file, and left as it is", path);
@@ -198,7 +198,7 @@ static int act_unset(struct sweep *s, const struct sweep_place *p, const char *p
 	size_t len;
 
 	/* A network's own file of more than that is none. */
-	if (!S_ISREG(p->st->st_mode) || fs_read_regular(p->dir, p->name, EDIT_MAX, &text, &len) < 0)
+	if (!S_ISREG(p->st.st_mode) || fs_read_regular(p->dir, p->name, EDIT_MAX, &text, &len) < 0)
 		return 0;
 	sweep_unset(text, len, variables, &out);
 	if (out.failed)

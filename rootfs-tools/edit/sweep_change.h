@@ -12,7 +12,7 @@ struct sweep_place {
 	int dir;
 	const char *path; /* of it, below the root: "" or "var/log" */
 	const char *name;
-	const struct stat *st; /* of the name */
+	struct stat st; /* of the name */
 	bool is_literal;       /* it is named by the rule itself */
 };
 

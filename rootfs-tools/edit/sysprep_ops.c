@@ -29,10 +29,13 @@ static int machine_id(struct sysprep *p, struct err *e)
 				       removed = { SWEEP_REMOVE, IDENTITY_ID, NULL },
 				       dbus = { SWEEP_REMOVE, IDENTITY_DBUS_DIR "/machine-id",
 						NULL };
+	/* It makes one where none is, and fails on an empty one. */
+	bool by_dbus = !identity_has_systemd(p->sweep.root) &&
+		       identity_has(p->sweep.root, IDENTITY_DBUS_UUIDGEN);
 	int r = 0;
 
 	if (!identity_wants_first_boot(p->sweep.root))
-		r = sweep(&p->sweep, identity_has_systemd(p->sweep.root) ? &empty : &removed, e);
+		r = sweep(&p->sweep, by_dbus ? &removed : &empty, e);
 	/* Made anew by tmpfiles.d, or by the init script of D-Bus. */
 	return r == 0 ? sweep(&p->sweep, &dbus, e) : r;
 }

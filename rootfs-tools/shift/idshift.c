@@ -149,15 +149,29 @@ static int refuse_other(const struct idshift *s, struct err *e)
 		       map);
 }
 
+/* The plan may be all that can finish another directory, which was renamed: it stays. */
+static int refuse_foreign(const struct idshift *s, struct err *e)
+{
+	return err_msg(e, EEXIST,
+		       "'%s' beside '%s' is the plan of another directory that is half way; give "
+		       "that its name back and finish it, or remove the plan if it is gone",
+		       s->plan_name, s->path);
+}
+
 /* -ESTALE: the plan belongs to nothing that is to be finished. */
 static int op_resume(const int *dirs, void *arg, struct err *e)
 {
 	struct idshift *s = arg;
 	char is[MARKER_SIZE] = "", wanted[MARKER_SIZE];
+	struct stat st;
 	int r = root_lock(dirs[DIR_TREE], s->path, true, false, e);
 
+	if (r == 0 && fstat(dirs[DIR_TREE], &st) < 0)
+		r = err_errno(e, errno, "cannot stat '%s'", s->path);
 	if (r < 0)
 		return r;
+	if (st.st_ino != s->plan.header->ino)
+		return refuse_foreign(s, e);
 	if (readlinkat(dirs[DIR_TREE], BASE_DIR_HALF_WAY, is, sizeof(is) - 1) < 0 &&
 	    errno == ENOENT)
 		return err_msg(e, ESTALE, "nothing is to be finished");

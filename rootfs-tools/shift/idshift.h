@@ -23,7 +23,8 @@
  * Before 3 nothing was changed, after 5 all was. In between the marker is there, at which
  * every guest and every tool refuses the tree, and the plan is whole: doing 4 to 6 ends it,
  * whatever ended the first run, and on disk too, for each step waits for the one before.
- * A plan without a marker is of no use any more and is made anew.
+ * A plan without a marker is of no use any more and is made anew, unless it is for another
+ * tree: that one may have been renamed half way, and is lost without it.
  *
  * The marker lies in the tree, and so a guest may have made it: that keeps nobody out but
  * its own guests. The plan lies where no guest writes. The two name each other by a random

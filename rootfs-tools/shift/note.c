@@ -169,8 +169,9 @@ static int note_name(void *arg, const struct walk_name *name, struct err *e)
 	return file.uid == PLAN_LEAVE ? 0 : note_attributes(n, name, e);
 }
 
-static void note_times(struct plan *plan, const struct statx *st)
+static void note_root(struct plan *plan, const struct statx *st)
 {
+	plan->header->ino = st->stx_ino;
 	plan->header->times[0] = st->stx_atime.tv_sec;
 	plan->header->times[1] = st->stx_atime.tv_nsec;
 	plan->header->times[2] = st->stx_mtime.tv_sec;
@@ -193,7 +194,7 @@ int note_tree(const struct walk *tree, struct plan *ret, struct err *e)
 	else
 		r = walk_tree(&walk, note_name, e);
 	if (r == 0) {
-		note_times(ret, &st);
+		note_root(ret, &st);
 		r = plan_complete(ret, e);
 	}
 	inode_map_free(&n->links);

@@ -8,7 +8,7 @@
 
 #include "runner/base/cleanup.h"
 
-#define MAGIC "vmrun idshift 1\n"
+#define MAGIC "vmrun idshift 2\n"
 #define ALIGNMENT 8u
 
 static size_t padded(size_t len)

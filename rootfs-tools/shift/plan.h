@@ -36,6 +36,7 @@ struct plan_header {
 	char magic[16];
 	uint64_t size;	  /* bytes, of it all: one that is shorter was never completed */
 	uint64_t nonce;	  /* which the tree's marker has, too */
+	uint64_t ino;	  /* of the tree's root: a plan is of no use for another tree */
 	int64_t times[4]; /* of the tree's root, which the marker changes: atime, mtime; s, ns */
 	struct shift_maps maps;
 	struct plan_counts counts;

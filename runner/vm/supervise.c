@@ -38,7 +38,7 @@
 #include "runner/vm/obituary.h"
 #include "runner/vm/qmp.h"
 #include "runner/vm/relay.h"
-#include "runner/vm/term.h"
+#include "runner/host/term.h"
 
 /* Between the end of the agent's socket and PID 1's word about QEMU's end. */
 #define LOST_MS 1000

@@ -137,24 +137,6 @@ int template_trailer_parse(const uint8_t buf[TEMPLATE_TRAILER_SIZE], struct temp
 	return 0;
 }
 
-static int write_at(int fd, const void *data, size_t len, uint64_t offset)
-{
-	const char *p = data;
-
-	while (len) {
-		ssize_t n = pwrite(fd, p, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static bool page_is_zero(const uint8_t *p)
 {
 	return memcmp(p, zero_page, PAGE) == 0;
@@ -173,7 +155,7 @@ static int write_sparse(int fd, const uint8_t *buf, size_t len, uint64_t offset)
 			return 0;
 		for (end = start; end < len && !page_is_zero(buf + end); end += PAGE)
 			;
-		r = write_at(fd, buf + start, end - start, offset + start);
+		r = fs_pwrite_all(fd, buf + start, end - start, offset + start);
 		if (r < 0)
 			return r;
 	}
@@ -243,7 +225,7 @@ static int write_state(int fd, int state_fd, uint64_t offset, uint8_t *chunk, ui
 			return err_msg(e, EFBIG, "the state of the devices is over %llu bytes",
 				       (unsigned long long)TEMPLATE_STATE_MAX);
 		sha256_update(&sha, (size_t)n, chunk);
-		r = write_at(fd, chunk, (size_t)n, offset + size);
+		r = fs_pwrite_all(fd, chunk, (size_t)n, offset + size);
 		if (r < 0)
 			return err_errno(e, -r, "cannot write the state of the devices");
 		size += (uint64_t)n;
@@ -278,7 +260,7 @@ int template_file_write(int fd, int memory_fd, int state_fd, struct template_inf
 	if (r < 0)
 		return r;
 	trailer_compose(&full, state_digest, trailer);
-	r = write_at(fd, trailer, sizeof(trailer), full.memory + full.state_size);
+	r = fs_pwrite_all(fd, trailer, sizeof(trailer), full.memory + full.state_size);
 	if (r < 0)
 		return err_errno(e, -r, "cannot write the trailer");
 	/* The memory has no checksum: a name must never stand for what is not on the disk. */

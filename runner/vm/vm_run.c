@@ -13,35 +13,15 @@
 #include "runner/host/base_dir.h"
 #include "runner/host/ports.h"
 #include "runner/host/setuid_exposure.h"
+#include "runner/host/signals.h"
 #include "runner/vm/explain.h"
 #include "runner/vm/template_store.h"
 
 static int block_signals(int *ret_fd, struct err *e)
 {
 	static const int ours[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
-	sigset_t set;
-	int fd;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
-		struct sigaction was;
-
-		/* nohup, or a script's background job: to be ignored from here on, too. */
-		if (sigaction(ours[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
-			sigaddset(&set, ours[i]);
-	}
-	/* Inherited ignored, it would take our children's exit status from us. */
-	signal(SIGCHLD, SIG_DFL);
-	/* A reader that goes away is seen by EPIPE. */
-	signal(SIGPIPE, SIG_IGN);
-	/* So is a limit of the size of files (ulimit -f), by EFBIG. */
-	signal(SIGXFSZ, SIG_IGN);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return err_errno(e, errno, "cannot watch for signals");
-	*ret_fd = fd;
-	return 0;
+	return signals_block(ours, ARRAY_SIZE(ours), ret_fd, e);
 }
 
 static int first_accel(const struct vm_spec *spec, const struct host_facts *facts, enum accel *ret,

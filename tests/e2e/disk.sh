@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 120
 #
 # --disk: what is written stays, what is read-only is not written, an image in use is not

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 600
 # vmrun rootfs bootstrap of Arch, Fedora and Alpine, from small repositories made by each
 # distribution's own tools.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 600
 # vmrun rootfs bootstrap of Debian and Ubuntu: a real Debian that boots, small repositories
 # with right and wrong keys, and nothing left behind.

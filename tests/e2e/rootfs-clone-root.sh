@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # vmrun rootfs clone: full disks, and sources that only root can make: devices, owners
 # outside the map, mounts; called by root, and by a user in a directory like /tmp.
 # as: root

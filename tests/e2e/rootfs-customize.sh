@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # vmrun rootfs customize: what a guest then sees, whose it is on the host, hostile bases,
 # and nothing done where something cannot be.
 . "$(dirname "$0")/../lib/e2e.sh"
@@ -75,7 +76,7 @@ package vmrun-two
 lines' --delete '/var/lib/g[n-p]*' --delete '/etc/apt/sources.list*' \
 	--write '/etc/apt/sources.list:deb [trusted=yes] file:/srv/repo ./' \
 	--package vmrun-one --package vmrun-two --script "$WORK/script" \
-	--run 'id -u >/srv/who; touch /srv/by-guest; echo run' --delete /srv/by-guest "$root" \
+	--run '-x 2>/dev/null; id -u >/srv/who; touch /srv/by-guest; echo run' --delete /srv/by-guest "$root" \
 	<"$WORK/slow" >"$WORK/out" 2>"$WORK/err" &
 pid=$!
 exec {slow}>"$WORK/slow"
@@ -267,6 +268,23 @@ expect_exit 0
 [[ -s $outside/passwd ]] || fail "something outside was removed"
 expect_eq hosts "$(<"$hostile/etc/hosts")" $'192.0.2.1\ta'
 expect_line "$hostile/etc/systemd/network/05-vmrun.network" DHCP=yes
+
+# What is interrupted leaves nothing of what it had begun.
+mkdir "$WORK/wide"
+(cd "$WORK/wide" && seq 8000 | xargs touch)
+interrupted=0
+for n in 1 2 3 4 5; do
+	"$VMRUN" rootfs customize --copy-in "$WORK/wide:/wide$n" "$hostile" &
+	pid=$!
+	until compgen -G "$hostile/.vmrun-new-*" >/dev/null || ! kill -0 "$pid" 2>/dev/null; do :; done
+	kill -TERM "$pid" 2>/dev/null || true
+	status=0
+	wait "$pid" || status=$?
+	[[ $status -ne 143 ]] || interrupted=$((interrupted + 1))
+	expect_eq "what is left of a copy" "$(compgen -G "$hostile/.vmrun-new-*")" ""
+done
+[[ $interrupted -gt 0 ]] || fail "no copy was interrupted"
+rm -rf "$WORK/wide"
 
 # --- the caller as the guest's root, and more sources than one operation takes ---
 

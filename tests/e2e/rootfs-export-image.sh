@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # slow
 # timeout: 600
 # vmrun rootfs export: squashfs, erofs, and disk images that boot by BIOS and UEFI: each the

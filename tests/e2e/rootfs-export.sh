@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 600
 # vmrun rootfs export and import of tars: the same tree comes back, the same directory gives
 # the same bytes, other tars read them and are read, and nothing is left behind.

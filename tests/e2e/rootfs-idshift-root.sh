@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # vmrun rootfs idshift, called by root: devices, owners outside the map, what is refused
 # before anything is changed, a full disk.
 # as: root

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 300
 # vmrun rootfs idshift: every owner by another id map, with all that hangs on owners, and
 # nothing else changed; killed at any moment and finished by a second run.
@@ -108,7 +109,7 @@ for layout in caller subid; do
 done
 
 # A guest uses it.
-vmrun "$WORK/base" -- sh -c 'echo up; sleep 60' >"$WORK/guest" &
+"$VMRUN" --accel=tcg "$WORK/base" -- sh -c 'echo up; sleep 60' >"$WORK/guest" &
 guest_pid=$!
 wait_for 120 grep -q up "$WORK/guest"
 run idshift --to=caller "$WORK/base"
@@ -149,6 +150,13 @@ for ((n = ${KILL_FIRST:-1}; ; n += ${KILL_STEP:-7})); do
 			expect_refused "half way from one id map to another"
 			run idshift --to="$layout" "$small"
 			expect_refused "is half way to the id map" "finish that first"
+			# Renamed, it is not lost to another one of its old name.
+			mv "$small" "$WORK/away"
+			fresh "$small"
+			run idshift "--to=$to" "$small"
+			expect_refused "is the plan of another directory"
+			as_guest_owner rm -rf "$small"
+			mv "$WORK/away" "$small"
 			run "$WORK/kill-at" first first $((n - 3)) "$VMRUN" rootfs idshift "--to=$to" "$small"
 		fi
 	fi

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 300
 #
 # Disk images imported: ext4, xfs, btrfs, in a table or without, raw and qcow2, equal to

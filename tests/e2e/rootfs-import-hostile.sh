@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # vmrun rootfs import: archives that were made to do harm are refused or contained: nothing
 # outside changes, nothing is left behind, and nothing hangs.
 . "$(dirname "$0")/../lib/e2e.sh"

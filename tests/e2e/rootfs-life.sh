@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The life of a root directory, as a user would have it: a base, customized, cloned twice,
-# both booted: one system as asked for, two identities.
+# together
+# timeout: 600
+# The life of a root directory, as a user would have it: Debian, bootstrapped, customized,
+# cloned twice, both booted: one system as asked for, two identities.
 . "$(dirname "$0")/../lib/e2e.sh"
 lib=$(dirname "$0")/../lib
 
 root=$WORK/master
-copy_base "$root"
+run "$VMRUN" rootfs bootstrap debian "$root" --suite=bookworm --include=openssh-server
+expect_exit 0
 ssh-keygen -q -t ed25519 -N '' -C test -f "$WORK/key"
-mkdir "$WORK/ssh"
-ssh-keygen -q -t ed25519 -N '' -f "$WORK/ssh/ssh_host_ed25519_key"
-ssh-keygen -q -t ecdsa -N '' -f "$WORK/ssh/ssh_host_ecdsa_key"
 echo 'correct horse' >"$WORK/password"
 mkdir -p "$WORK/deb/DEBIAN"
 printf '%s\n' 'Package: vmrun-life' 'Version: 1.0' 'Architecture: all' \
@@ -18,7 +18,7 @@ printf '%s\n' 'Package: vmrun-life' 'Version: 1.0' 'Architecture: all' \
 dpkg-deb --root-owner-group -b "$WORK/deb" "$WORK/life.deb" >/dev/null
 
 run "$VMRUN" rootfs customize --hostname master --root-password "file:$WORK/password" \
-	--ssh-authorized-key "root:$WORK/key.pub" --copy-in "$WORK/ssh:/etc" \
+	--ssh-authorized-key "root:$WORK/key.pub" \
 	--write '/etc/machine-id:0123456789abcdef0123456789abcdef
 ' --copy-in "$WORK/life.deb:/srv" --delete '/etc/apt/sources.list*' --package /srv/life.deb "$root"
 expect_exit 0
@@ -47,10 +47,10 @@ same() {
 own() {
 	sed '1,/^---$/d' "$WORK/out.$1"
 }
-expect_eq "what is the same" "$(same one)" "$(printf 'vmrun-life\t1.0\n%s\nyes\nroot 600\nroot 600' "$(<"$WORK/key.pub")")"
+expect_eq "what is the same" "$(same one)" "$(printf 'vmrun-life\t1.0\n%s\nyes\nroot 600\nroot 600\nroot 600' "$(<"$WORK/key.pub")")"
 expect_eq "the other" "$(same two)" "$(same one)"
-expect_eq "lines of an identity" "$(own one | wc -l) $(own two | wc -l)" "4 4"
+expect_eq "lines of an identity" "$(own one | wc -l) $(own two | wc -l)" "5 5"
 expect_eq "names" "$(own one | head -n 1) $(own two | head -n 1)" "one two"
-shared=$({ own one; own two; cat "$root/etc/machine-id" "$WORK"/ssh/*.pub; } | cut -d ' ' -f 1,2 | sort | uniq -d)
+shared=$({ own one; own two; cat "$root/etc/machine-id" "$root"/etc/ssh/ssh_host_*.pub; } | cut -d ' ' -f 1,2 | sort | uniq -d)
 expect_eq "what two of them share" "$shared" ""
 "$lib/../../contrib/remove-base" "$root" "$WORK/one" "$WORK/two"

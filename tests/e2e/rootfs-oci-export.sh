@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # Root directories become images that umoci and skopeo read and that import makes the same
 # directory of, the same image each time, and nothing is left of one that fails.
 . "$(dirname "$0")/../lib/e2e.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # Images that no tool would make: refused, each with its reason, and nothing is left.
 . "$(dirname "$0")/../lib/e2e.sh"
 PYTHONPATH=$(dirname "$0")/../lib

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # Images of umoci, skopeo and Docker's kind become root directories, with all that their
 # layers have; vmrun runs them as they say.
 . "$(dirname "$0")/../lib/e2e.sh"

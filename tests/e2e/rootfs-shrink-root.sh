@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # vmrun rootfs shrink: files that are alike share their blocks, where the file system can.
 # as: root
 . "$(dirname "$0")/../lib/e2e.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # timeout: 300
 # vmrun rootfs shrink: what it says is what it reclaims, and nothing else is changed.
 . "$(dirname "$0")/../lib/e2e.sh"
@@ -93,7 +94,7 @@ run timeout 60 "$VMRUN" rootfs shrink --docs "$base"
 [[ -e $outside/file && $(stat -c %b "$outside/file") -eq $blocks ]] || fail "it was outside"
 
 # Not while a guest writes to it.
-vmrun "$base" -- sh -c 'echo up; sleep 60' >"$WORK/guest" 2>/dev/null &
+"$VMRUN" --accel=tcg "$base" -- sh -c 'echo up; sleep 60' >"$WORK/guest" 2>/dev/null &
 pid=$!
 wait_for 120 grep -q up "$WORK/guest"
 run shrink "$base"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # vmrun rootfs sysprep over what only root can make: immutable files, files of owners outside
 # the map, and other file systems that are mounted in the directory.
 # as: root

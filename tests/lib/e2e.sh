@@ -92,7 +92,7 @@ as_guest_owner() {
 # The same over $BASE, where guest root is the first subordinate id. The caller's own is
 # mapped behind those of the guest: the directories above are closed to all others.
 as_subid_owner() {
-	unshare --map-auto --map-user=65536 --map-group=65536 --setuid 0 --setgid 0 -- "$@"
+	unshare --map-auto --map-user=70000 --map-group=70000 --setuid 0 --setgid 0 -- "$@"
 }
 
 # copy_base DIR [BASE]: one that may be spoilt.

@@ -121,6 +121,7 @@ cases = {
     "devices": (header("sda", b"4", major=8) + header("mem", b"3", major=1, minor=1), LOST, "'/sda': device node not kept"),
     "linked-device": (header("sda", b"4", major=8) + hardlink("sdb", "sda"), LOST, "'/sdb': link not kept"),
     "fifo-with-content": (FIFO_LINK, KEPT, ""),
+    "cpio-name-of-4-g": (b"070701" + b"00000001" * 11 + b"fffffff0" + b"00000000", REFUSED, "no archive"),
     "unknown-type": (header("x", b"Q"), KEPT, ""),
     "setuid": (file("suid", mode=0o6755), KEPT, ""),
     "setuid-outside-map": (file("suid", mode=0o6755, uid=2000000000, gid=0), LOST, "nor that it is setuid or setgid"),

@@ -224,7 +224,7 @@ static void put_text(const char *s)
 	size_t len = strlen(s);
 
 	put16((unsigned int)len);
-	memcpy(at, s, len); /* NOLINT(bugprone-not-null-terminated-result): as 9p has it */
+	memcpy(at, s, len);
 	at += len;
 }
 

@@ -110,6 +110,24 @@ static inline void fixture_sparse(const struct fixture *fx, const char *name, of
 	assert_int_equal(truncate(fixture_path(fx, name), size), 0);
 }
 
+/* A test's set-up and tear-down: *state is a struct fixture. */
+static inline int fixture_set_up(void **state)
+{
+	struct fixture *fx = malloc(sizeof(*fx));
+
+	assert_non_null(fx);
+	fixture_make(fx);
+	*state = fx;
+	return 0;
+}
+
+static inline int fixture_tear_down(void **state)
+{
+	fixture_remove(*state);
+	free(*state);
+	return 0;
+}
+
 /*
  * As tools have it inside: root of a user namespace, here one with the caller's own id
  * only. For the whole program, as a group's set-up.

@@ -4,23 +4,6 @@
 
 #include "runner/host/base_dir.h"
 
-static int set_up(void **state)
-{
-	struct fixture *fx = malloc(sizeof(*fx));
-
-	assert_non_null(fx);
-	fixture_make(fx);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_remove(*state);
-	free(*state);
-	return 0;
-}
-
 static void open_good(const char *path, struct base_dir *ret)
 {
 	struct err e = { 0 };
@@ -313,7 +296,7 @@ static void symlinks_to_the_hosts_programs(void **state)
 	expect_no_root_directory(fx);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_set_up, fixture_tear_down)
 
 int main(void)
 {

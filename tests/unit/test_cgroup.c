@@ -12,23 +12,6 @@ static const struct cgroup_limits some_limits = { .guest_memory = 512 << 20,
 						  .cpus = 1,
 						  .emulated = true };
 
-static int set_up(void **state)
-{
-	struct fixture *fx = malloc(sizeof(*fx));
-
-	assert_non_null(fx);
-	fixture_make(fx);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_remove(*state);
-	free(*state);
-	return 0;
-}
-
 /* A group below FIXTURE/tree: what it has, what it enables, whether it has a process. */
 static void group(const struct fixture *fx, const char *path, const char *has, const char *enabled,
 		  bool busy)
@@ -555,7 +538,7 @@ static void described(void **state)
 	strbuf_free(&out);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define test(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(int argc, char *argv[])
 {

@@ -226,23 +226,6 @@ static void sealed_files(void **state)
 	assert_false(fs_is_sealed(file, 10, &size));
 }
 
-static int set_up(void **state)
-{
-	struct fixture *fx = malloc(sizeof(*fx));
-
-	assert_non_null(fx);
-	fixture_make(fx);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_remove(*state);
-	free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,8 +235,8 @@ int main(void)
 		cmocka_unit_test(whose_command),
 		cmocka_unit_test(what_else_was_asked),
 		cmocka_unit_test(too_much_together),
-		cmocka_unit_test_setup_teardown(in_a_root, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(sealed_files, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(in_a_root, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(sealed_files, fixture_set_up, fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

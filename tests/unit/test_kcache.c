@@ -10,23 +10,6 @@ static const uint8_t other[32] = { 0x01 };
 #define ENTRY \
 	"cache/kernels/0001ab0000000000000000000000000000000000000000000000000000007fff.vmlinux"
 
-static int set_up(void **state)
-{
-	struct fixture *fx = malloc(sizeof(*fx));
-
-	assert_non_null(fx);
-	fixture_make(fx);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_remove(*state);
-	free(*state);
-	return 0;
-}
-
 /* The cache of a run, made if need be. */
 static int cache_of(const struct fixture *fx)
 {
@@ -181,7 +164,7 @@ static void a_bad_descriptor(void **state)
 	close(kernels);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_set_up, fixture_tear_down)
 
 int main(void)
 {

@@ -411,7 +411,9 @@ static void copies(void **state)
 	fixture_puts(&w->fx, "host/file", "content");
 	fixture_puts(&w->fx, "host/dir/f", "f");
 	fixture_symlink(&w->fx, "/x", "host/dir/link");
-	assert_int_equal(chmod(fixture_path(&w->fx, "host/file"), 0751), 0);
+	/* Who they are setuid to does not own the copies. */
+	assert_int_equal(chmod(fixture_path(&w->fx, "host/file"), 06751), 0);
+	assert_int_equal(chmod(fixture_path(&w->fx, "host/dir/f"), 06750), 0);
 	fixture_mkdir(&w->fx, "srv");
 #define COPY(src, dst) \
 	(snprintf(value, sizeof(value), "%s:%s", fixture_path(&w->fx, src), dst), value)
@@ -425,6 +427,7 @@ static void copies(void **state)
 	assert_int_equal(try(w, edit_files, "copy-in", COPY("host/file", "/none/x")), -ENOENT);
 	assert_int_equal(try(w, edit_files, "copy-in", COPY("host/file", "/none/")), -ENOTDIR);
 	expect(w, edit_files, "copy-in", COPY("host/dir/.", "/srv"));
+	assert_int_equal(mode(w, "srv/dir/f"), 0750);
 	assert_string_equal(content(w, "srv/dir/f"), "f");
 	assert_true(readlinkat(w->fx.fd, "srv/dir/link", w->text, 9) == 2);
 	assert_int_equal(try(w, edit_files, "copy-in", COPY("host/dir/", "/srv")), -EEXIST);
@@ -461,10 +464,25 @@ static void packages(void **state)
 	edit_free(&later);
 	assert_int_equal(edit.kind->apply(&w->t, &edit, &w->e), 0);
 	edit.kind->guest(&edit, &w->said, &words);
-	assert_int_equal(words.n, 6);
-	assert_string_equal(words.v[4], "$(reboot)");
-	assert_string_equal(words.v[5], "';x");
-	assert_null(strstr(words.v[2], "reboot"));
+	assert_int_equal(words.n, 7);
+	assert_string_equal(words.v[5], "$(reboot)");
+	assert_string_equal(words.v[6], "';x");
+	assert_null(strstr(words.v[3], "reboot"));
+	edit_free(&edit);
+}
+
+/* What begins with a dash is no option of sh's. */
+static void commands(void **state)
+{
+	_cleanup_strvec_ struct strvec words = { 0 };
+	struct world *w = *state;
+	struct edit edit;
+
+	assert_int_equal(parse(w, edit_guest, "run", "-x", &edit), 0);
+	edit.kind->guest(&edit, &w->said, &words);
+	assert_int_equal(words.n, 5);
+	assert_string_equal(words.v[2], "--");
+	assert_string_equal(words.v[3], "-x");
 	edit_free(&edit);
 }
 
@@ -477,7 +495,7 @@ int main(void)
 		TEST(attributes_stay), TEST(hostile_files), TEST(keys),
 		TEST(zones),	       TEST(locales),	    TEST(interfaces),
 		TEST(hostile_dirs),    TEST(sources),	    TEST(copies),
-		TEST(packages),
+		TEST(packages),	       TEST(commands),
 	};
 
 	umask(022);

@@ -7,23 +7,6 @@
 #include "rootfs-tools/edit/identity.h"
 #include "runner/base/cleanup.h"
 
-static int set_up(void **state)
-{
-	struct fixture *fx = malloc(sizeof(*fx));
-
-	assert_non_null(fx);
-	fixture_make(fx);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_remove(*state);
-	free(*state);
-	return 0;
-}
-
 static void expect_hosts(const char *text, size_t len, const char *want)
 {
 	_cleanup_strbuf_ struct strbuf out = { 0 };
@@ -38,9 +21,11 @@ static void names_in_hosts(void **state)
 #define EXPECT(text, want) expect_hosts(text, sizeof(text) - 1, want)
 	EXPECT("", "");
 	EXPECT("127.0.1.1 old\n", "127.0.1.1 new\n");
-	EXPECT("127.0.1.1\told.example\told old # old\r\n", "127.0.1.1\told.example\tnew new # old\r\n");
+	EXPECT("127.0.1.1\told.example\told old # old\r\n",
+	       "127.0.1.1\told.example\tnew new # old\r\n");
 	EXPECT("::1 old", "::1 new");
-	EXPECT("  127.0.0.1   older old-er xold old#old", "  127.0.0.1   older old-er xold new#old");
+	EXPECT("  127.0.0.1   older old-er xold old#old",
+	       "  127.0.0.1   older old-er xold new#old");
 	/* Others' names, and what is no address. */
 	EXPECT("10.0.0.1 old\n#127.0.0.1 old\nold old\n\n\n127 old\n::10 old\n",
 	       "10.0.0.1 old\n#127.0.0.1 old\nold old\n\n\n127 old\n::10 old\n");
@@ -231,7 +216,8 @@ static void hostile_tree(void **state)
 	assert_string_equal(text, "inside");
 	read_back(fx, "root/etc/hostname", text, sizeof(text));
 	assert_string_equal(text, "new\n");
-	assert_true(is_there(fx, "outside/ssh_host_rsa_key") && is_there(fx, "outside/random-seed"));
+	assert_true(is_there(fx, "outside/ssh_host_rsa_key") &&
+		    is_there(fx, "outside/random-seed"));
 	read_back(fx, "root/etc/machine-id", text, sizeof(text));
 	assert_int_equal(strlen(text), 33);
 
@@ -239,12 +225,13 @@ static void hostile_tree(void **state)
 	fixture_mkdir(fx, "root/etc/hostname");
 	keys = 99;
 	assert_int_equal(identity_renew(fd, "new", &keys, &e), -EISDIR);
-	assert_string_equal(e.text, "cannot write /etc/hostname of the root directory: Is a directory");
+	assert_string_equal(e.text,
+			    "cannot write /etc/hostname of the root directory: Is a directory");
 	assert_int_equal(keys, 99);
 	close(fd);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_set_up, fixture_tear_down)
 
 int main(void)
 {

@@ -270,23 +270,6 @@ static void layouts(void **state)
 
 /* --- blobs --- */
 
-static int set_up(void **state)
-{
-	struct fixture *fx = malloc(sizeof(*fx));
-
-	assert_non_null(fx);
-	fixture_make(fx);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_remove(*state);
-	free(*state);
-	return 0;
-}
-
 #define HELLO "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 #define HELLO_PATH "blobs/sha256/2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
@@ -362,8 +345,9 @@ int main(void)
 		cmocka_unit_test(manifests),
 		cmocka_unit_test(configs),
 		cmocka_unit_test(layouts),
-		cmocka_unit_test_setup_teardown(blobs, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(blobs_below_a_symlink, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(blobs, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(blobs_below_a_symlink, fixture_set_up,
+						fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

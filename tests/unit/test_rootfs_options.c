@@ -15,7 +15,7 @@ static int parse_number(void *field, const char *value, struct err *e)
 {
 	if (strspn(value, "0123456789") != strlen(value) || !*value)
 		return err_msg(e, EINVAL, "'%s' is no number", value);
-	*(int *)field = atoi(value);
+	*(int *)field = (int)strtol(value, NULL, 10);
 	return 0;
 }
 

@@ -8,23 +8,6 @@
 
 #define TEMP ".x.tar.vmrun-partial"
 
-static int set_up(void **state)
-{
-	struct fixture *fx = malloc(sizeof(*fx));
-
-	assert_non_null(fx);
-	fixture_make(fx);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_remove(*state);
-	free(*state);
-	return 0;
-}
-
 static void expect_content(const struct fixture *fx, const char *name, const char *want)
 {
 	_cleanup_free_ char *data = NULL;
@@ -146,11 +129,11 @@ static void left_behind(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(whole_or_none, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(removed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(replaced, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(not_replaced, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(left_behind, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(whole_or_none, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(removed, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(replaced, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(not_replaced, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(left_behind, fixture_set_up, fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,23 +4,6 @@
 #include "rootfs-tools/edit/sysprep_ops.h"
 #include "runner/base/cleanup.h"
 
-static int set_up(void **state)
-{
-	struct fixture *fx = malloc(sizeof(*fx));
-
-	assert_non_null(fx);
-	fixture_make(fx);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_remove(*state);
-	free(*state);
-	return 0;
-}
-
 /* --- the table --- */
 
 static void the_table(void **state)
@@ -342,7 +325,7 @@ static void limits_of_ids(void **state)
 	assert_true(is_there(fx, "home/ann"));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_set_up, fixture_tear_down)
 
 int main(void)
 {

@@ -27,23 +27,6 @@ static int enter(void **state)
 	return lib && unpack_world_enter() == 0 ? 0 : -1;
 }
 
-static int set_up(void **state)
-{
-	struct fixture *fx = malloc(sizeof(*fx));
-
-	assert_non_null(fx);
-	fixture_make(fx);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_remove(*state);
-	free(*state);
-	return 0;
-}
-
 static la_ssize_t collect(struct archive *a, void *arg, const void *data, size_t len)
 {
 	(void)a;
@@ -335,7 +318,7 @@ static void end_mark(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_set_up, fixture_tear_down)
 		TEST(attributes),      TEST(last_one_counts),
 		TEST(whiteouts),       TEST(no_whiteouts_in_a_tar),
 		TEST(layers_replace),  TEST(handed_down),

@@ -92,9 +92,10 @@ static void write_entry(int dir, const char *name, const struct stat *st)
 	}
 	if (S_ISLNK(st->st_mode) && !e.hard) {
 		n = readlinkat(dir, name, target, sizeof(target) - 1);
-		if (n < 0)
+		if (n >= 0)
+			target[n] = '\0';
+		else
 			die("cannot read the link '%s': %s", path, strerror(errno));
-		target[n] = '\0';
 		e.link = target;
 	}
 	if (S_ISREG(st->st_mode) && !e.hard) {
@@ -147,7 +148,7 @@ static void visit(const struct level *l, const char *name, unsigned int *depth)
 	if (l->path_len + 1 + strlen(name) >= WALK_PATH_MAX || *depth + 1 >= DEPTH_MAX)
 		die("a path of more than %d bytes: '%.100s...'", WALK_PATH_MAX, path);
 	path[l->path_len] = '/';
-	strcpy(path + l->path_len + 1, name);
+	memcpy(path + l->path_len + 1, name, strlen(name) + 1);
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		die("cannot look at '%s': %s; the file system is damaged", path, strerror(errno));
 	if (is_lost_and_found(dir, name, &st))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "runner/vm/term.h"
+#include "runner/host/term.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef VMRUN_VM_TERM_H
-#define VMRUN_VM_TERM_H
+#ifndef VMRUN_HOST_TERM_H
+#define VMRUN_HOST_TERM_H
 
 #include <sys/ioctl.h>
 #include <sys/types.h>
