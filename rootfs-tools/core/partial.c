@@ -193,8 +193,9 @@ static int lock(struct partial *p, struct err *e)
 		return 0;
 	if (fd < 0 || fstat(fd, &is) < 0)
 		return err_errno(e, errno, "cannot open '%s'", p->temp);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno != EWOULDBLOCK)
-		return err_errno(e, errno, "cannot lock '%s'", p->temp);
+	/* Who has it just now takes it for left behind, and removes it. */
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 0 : err_errno(e, errno, "cannot lock '%s'", p->temp);
 	if (fstatat(p->parent, p->temp, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    named.st_dev != is.st_dev || named.st_ino != is.st_ino)
 		return 0;
