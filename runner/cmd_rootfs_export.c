@@ -84,7 +84,10 @@ static int find_format(const char *name, const char *dst, const struct export_fo
 		return 0;
 	}
 	if (name)
-		return err_msg(e, EINVAL, "--format: '%s' is none that can be exported to", name);
+		return err_msg(e, EINVAL,
+			       "--format: '%s' is none that can be exported to; see vmrun rootfs "
+			       "export --help for those that are",
+			       name);
 	return err_msg(e, EINVAL, "'%s' does not end as the name of any format does; use --format",
 		       dst);
 }

@@ -118,7 +118,10 @@ static int choose_kind(const struct command *c, const struct import_kind **ret, 
 	if (*ret)
 		return 0;
 	if (format)
-		return err_msg(e, EINVAL, "--format: '%s' is none that can be imported", format);
+		return err_msg(e, EINVAL,
+			       "--format: '%s' is none that can be imported; it is tar, oci or "
+			       "disk",
+			       format);
 	return err_msg(e, EINVAL, "'%s' is nothing that can be imported", c->src_path);
 }
 
