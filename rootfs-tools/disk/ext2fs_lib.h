@@ -46,7 +46,7 @@
 	_(unixfd_io_manager)           \
 	_(error_message)
 
-#define EXT2FS_MEMBER(name) __typeof__(name) *name;
+#define EXT2FS_MEMBER(name) __typeof__(name) *(name);
 
 struct ext2fs_lib {
 	EXT2FS_FUNCTIONS(EXT2FS_MEMBER)

@@ -163,7 +163,7 @@ static int op_resume(const int *dirs, void *arg, struct err *e)
 {
 	struct idshift *s = arg;
 	char is[MARKER_SIZE] = "", wanted[MARKER_SIZE];
-	struct stat st;
+	struct stat st = { 0 };
 	int r = root_lock(dirs[DIR_TREE], s->path, true, false, e);
 
 	if (r == 0 && fstat(dirs[DIR_TREE], &st) < 0)
