@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # apt-get installs a package in the guest, over the user network, into the base.
 # slow
 # timeout: 900

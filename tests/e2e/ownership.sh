@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# together
 # What the guest makes is on the host what it should be: owners, modes, links, xattrs, ACLs.
 . "$(dirname "$0")/../lib/e2e.sh"
 
