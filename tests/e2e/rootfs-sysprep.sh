@@ -75,7 +75,7 @@ expect_silent
 cp "$WORK/out" "$WORK/dry"
 listing "$WORK/src" "$WORK/after"
 cmp "$WORK/before" "$WORK/after" || fail "a dry run changed something"
-for words in "ssh-hostkeys: remove /etc/ssh/ssh_host_ed25519_key" "machine-id: remove /etc/machine-id" \
+for words in "ssh-hostkeys: remove /etc/ssh/ssh_host_ed25519_key" "machine-id: empty /etc/machine-id" \
 	"logfiles: empty /var/log/wtmp" "logfiles: empty /var/log/dpkg.log" "logfiles: remove /var/log/dpkg.log.1" \
 	"logfiles: remove /var/log/journal/0123/" "tmp-files: remove /tmp/many/" "tmp-files: remove /tmp/.hidden" \
 	"tmp-files: remove /tmp/new?line?[2J/" "shell-history: remove /home/bob/.zsh_history" \
