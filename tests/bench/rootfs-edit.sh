@@ -13,7 +13,7 @@ export SUPERMIN_KERNEL=$BASE_BENCH/boot/vmlinuz-$KERNEL SUPERMIN_MODULES=$BASE_B
 export SUPERMIN_KERNEL_VERSION=$KERNEL
 
 inside() { # COMMAND: as the root of the map, in the directory
-	unshare --map-auto --setuid 0 --setgid 0 -- bash -euc "cd '$WORK/src'; $1"
+	as_subid_owner bash -euc "cd '$WORK/src'; $1"
 }
 
 # Leftovers of a system that was used.
@@ -29,7 +29,7 @@ spoil() {
 make_image() {
 	truncate -s 3G "$WORK/image"
 	chmod 666 "$WORK/image"
-	unshare --map-auto --setuid 0 --setgid 0 -- /sbin/mke2fs -q -t ext4 -d "$WORK/src" "$WORK/image"
+	as_subid_owner /sbin/mke2fs -q -t ext4 -d "$WORK/src" "$WORK/image"
 }
 
 fresh_overlay() {

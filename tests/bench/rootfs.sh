@@ -19,11 +19,6 @@ clone() {
 	"$VMRUN" rootfs clone --keep-identity "$WORK/src" "$1"
 }
 
-# Root of the layout that the base has.
-as_subids() {
-	unshare --map-auto --setuid 0 --setgid 0 -- "$@"
-}
-
 by_cp() {
 	as_guest_owner cp -a "$WORK/src" "$1"
 }
@@ -33,7 +28,7 @@ export_tar() {
 }
 
 by_tar_c() {
-	as_subids tar --format=pax --sort=name --numeric-owner --xattrs --xattrs-include='*' --acls -C "$WORK/src" -cf - . >"$1.tar"
+	as_subid_owner tar --format=pax --sort=name --numeric-owner --xattrs --xattrs-include='*' --acls -C "$WORK/src" -cf - . >"$1.tar"
 }
 
 import_tar() {
@@ -42,7 +37,7 @@ import_tar() {
 
 by_tar_x() {
 	mkdir -m 777 "$1"
-	as_subids tar --numeric-owner --xattrs --xattrs-include='*' --acls --no-overwrite-dir -C "$1" \
+	as_subid_owner tar --numeric-owner --xattrs --xattrs-include='*' --acls --no-overwrite-dir -C "$1" \
 		--exclude=. -xpf - <"$WORK/src.tar"
 }
 
