@@ -14,24 +14,33 @@ int root_idmap_parse(void *field, const char *value, struct err *e)
 	return spec_idmap_parse(value, &idmap->kind, &idmap->map, e);
 }
 
-int root_open(const char *path, const struct root_idmap *idmap, struct root *ret, struct err *e)
+/* The caller's ids and ranges; the ranges are kept in @subuids and @subgids. */
+static int load_input(const struct root_idmap *idmap, const struct base_owners *owners,
+		      struct subids *subuids, struct subids *subgids, struct idmap_input *ret,
+		      struct err *e)
 {
-	struct subids subuids, subgids;
-	struct idmap_input in = {
+	*ret = (struct idmap_input){
 		.kind = idmap->kind,
 		.explicit_map = &idmap->map,
 		.uid = geteuid(),
 		.gid = getegid(),
-		.subuids = &subuids,
-		.subgids = &subgids,
-		.owners = &ret->dir.owners,
+		.subuids = subuids,
+		.subgids = subgids,
+		.owners = owners,
 	};
+	return subid_load(ret->uid, subuids, subgids, e);
+}
+
+int root_open(const char *path, const struct root_idmap *idmap, struct root *ret, struct err *e)
+{
+	struct subids subuids, subgids;
+	struct idmap_input in;
 	int r = base_dir_open(path, &ret->dir, e);
 
 	if (r == 0)
 		r = base_dir_check_whole(ret->dir.fd, path, e);
 	if (r == 0)
-		r = subid_load(in.uid, &subuids, &subgids, e);
+		r = load_input(idmap, &ret->dir.owners, &subuids, &subgids, &in, e);
 	return r == 0 ? idmap_choose(&in, &ret->idmap, e) : r;
 }
 
@@ -45,17 +54,9 @@ int root_idmap_for_new(const struct root_idmap *idmap, struct idmap_choice *ret,
 	struct subids subuids, subgids;
 	/* Nobody owns it yet. */
 	const struct base_owners owners = { .n = 0 };
-	struct idmap_input in = {
-		.kind = idmap->kind,
-		.explicit_map = &idmap->map,
-		.uid = geteuid(),
-		.gid = getegid(),
-		.subuids = &subuids,
-		.subgids = &subgids,
-		.owners = &owners,
-	};
+	struct idmap_input in;
 	bool none;
-	int r = subid_load(in.uid, &subuids, &subgids, e);
+	int r = load_input(idmap, &owners, &subuids, &subgids, &in, e);
 
 	if (r < 0)
 		return r;
