@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # apt-get installs a package in the guest, over the user network, into the base.
 # slow
 # timeout: 900

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # vmrun in a guest, whose kernel has all groups of control: QEMU is in one of its own. If
 # it takes more than its limit, that is said. Of a vmrun that was killed an empty group
 # is left, and the next one removes it.

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # Groups of control, by a kernel that has them all: a guest's. There an ordinary user is
 # given a part of the tree, as systemd gives it, and the unit test's real half runs: limits
 # are set and hold, what is killed for memory is told, what is left behind is removed.

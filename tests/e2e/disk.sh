@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # timeout: 120
 #
 # --disk: what is written stays, what is read-only is not written, an image in use is not

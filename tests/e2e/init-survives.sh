@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # PID 1 survives what the command does: orphans, fork storms of zombies, kill -9 -1.
 . "$(dirname "$0")/../lib/e2e.sh"
 

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # A kernel boots from a bzImage, from an ELF with a PVH entry, and with compressed modules.
 . "$(dirname "$0")/../lib/e2e.sh"
 

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # What a guest does to files has the results that it has on the host, in a user namespace
 # with the same ids and with all capabilities: QEMU's four, its system calls and its file
 # system of its own take nothing away.

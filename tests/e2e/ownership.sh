@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # What the guest makes is on the host what it should be: owners, modes, links, xattrs, ACLs.
 . "$(dirname "$0")/../lib/e2e.sh"
 

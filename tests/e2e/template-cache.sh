@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # The cache of templates keeps to its budget and its age, never loses one in use, and is shown
 # and changed by vmrun template.
 . "$(dirname "$0")/../lib/e2e.sh"

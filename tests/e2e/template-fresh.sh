@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # Guests that wake up from one template share no random number, no clock and no name.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/template.sh"

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # What shapes a guest until it waits for its orders leads to another template; the rest does not.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/template.sh"

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # The first run makes a template and goes on from it, later ones wake up from it, and
 # none behaves otherwise than a guest that boots; who asks for none leaves none.
 # shellcheck disable=SC2016 # the guest's shell expands

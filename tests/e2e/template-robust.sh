@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # A template that is no good costs a warning and a boot, never a run; another is made.
 # slow
 . "$(dirname "$0")/../lib/e2e.sh"

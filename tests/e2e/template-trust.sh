@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# together
 # Neither a guest nor a program in QEMU's place changes what later runs wake up as.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/template.sh"
